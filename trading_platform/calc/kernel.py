@@ -1,0 +1,31 @@
+"""The contract of every calculation: parameters + state + step.
+
+- A *step* is a compiled scalar function `step(state, parameter..., input...) -> output` that folds one input into
+  `state`, a row of float64 that it owns, and returns what is known now. NaN inside means unknown, null at the edge.
+- The *layout* of the row stands beside the step as integer constants, the last of which, `*_FIELDS`, is its width.
+- A *scan* is the step in a loop over history. The engine and the batch assets call the same step, so live and batch
+  agree to the bit. There is never a second formula.
+- A fresh row is all zeros, unless the module offers `*_reset`.
+- State is only this row: saving it and restoring it half-way changes nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Row = NDArray[np.float64]
+"""State of one calculation for one instrument, shape (fields,)."""
+
+Matrix = NDArray[np.float64]
+"""State of all instruments, shape (instruments, fields), row-major."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile a step: cached, one thread, no reordering of arithmetic, IEEE division by zero."""
+    compiled = numba.njit(cache=True, error_model="numpy", fastmath=False, parallel=False, nogil=True)(function)
+    return cast(_Function, compiled)

@@ -1,0 +1,61 @@
+"""Every error that this platform raises on purpose; each message names what is wrong and says what to do."""
+
+
+class PlatformError(Exception):
+    """Base of all errors that are ours: catch it at an entry point, print its message, exit non-zero."""
+
+
+class SettingsError(PlatformError):
+    """A setting is missing or has a value that cannot be used."""
+
+
+class UnknownSessionDate(PlatformError):
+    """A date or year that the session table does not cover."""
+
+
+class NoSessionError(PlatformError):
+    """A covered date on which the exchange is closed."""
+
+
+class BadFileError(PlatformError):
+    """An input file as a whole cannot be used; single broken rows are set aside instead."""
+
+
+class BlockFormatError(PlatformError):
+    """A packed block that does not parse: wrong magic, kind, version, size or column type."""
+
+
+class JournalError(PlatformError):
+    """Base of what can go wrong with the journal."""
+
+
+class JournalLocked(JournalError):
+    """Another process writes this journal."""
+
+
+class JournalDamaged(JournalError):
+    """A record or segment that fails its checksum, or a gap in the numbers."""
+
+
+class JournalWriteFailed(JournalError):
+    """A write or sync was refused by the file system (disk full, read-only)."""
+
+
+class MissingBlob(JournalError):
+    """A control record names content that is not beside the segments."""
+
+
+class StoreUnavailable(PlatformError):
+    """Redis or Valkey refuses, is too old, or runs with a policy that may lose data."""
+
+
+class LakeError(PlatformError):
+    """A lake table is missing, locked, or holds what it must not."""
+
+
+class EngineError(PlatformError):
+    """The engine met input that it must not guess about."""
+
+
+class MissingInput(PlatformError):
+    """A calculation lacks something that another step has to make first."""

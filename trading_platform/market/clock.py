@@ -1,0 +1,72 @@
+"""The one place that knows what time it is and in which zone the exchanges live."""
+
+import time
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+IST = ZoneInfo("Asia/Kolkata")
+NS_PER_SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time that runs `rate` times as fast as the machine's since `epoch_ns`; rate 1 from now is ordinary time.
+
+    All values are nanoseconds since 1970-01-01 UTC. The machine's monotonic clock drives it, so that a step of the
+    wall clock (NTP, a hand on the dial) never moves it.
+    """
+
+    epoch_ns: int
+    rate: float
+    anchor_ns: int
+
+    @classmethod
+    def wall(cls) -> "Clock":
+        """Follow ordinary time from the wall clock's present reading."""
+        return cls.starting_at(time.time_ns())
+
+    @classmethod
+    def starting_at(cls, epoch_ns: int, rate: float = 1.0) -> "Clock":
+        """Start a clock that shows `epoch_ns` now."""
+        return cls(epoch_ns=epoch_ns, rate=rate, anchor_ns=time.monotonic_ns())
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since the epoch."""
+        return self.epoch_ns + int((time.monotonic_ns() - self.anchor_ns) * self.rate)
+
+    def now(self) -> datetime:
+        """Return the time in the exchanges' zone."""
+        return from_ns(self.now_ns())
+
+    def today(self) -> date:
+        """Return the calendar date in the exchanges' zone."""
+        return self.now().date()
+
+    def real_seconds_until(self, target_ns: int) -> float:
+        """Return how many real seconds pass until this clock shows `target_ns`; never negative."""
+        return max(0.0, (target_ns - self.now_ns()) / NS_PER_SECOND / self.rate)
+
+
+def elapsed_ns() -> int:
+    """Read the machine's monotonic clock, for durations only (nanoseconds)."""
+    return time.monotonic_ns()
+
+
+def pause(seconds: float) -> None:
+    """Sleep in real time."""
+    time.sleep(seconds)
+
+
+def to_ns(moment: datetime) -> int:
+    """Convert an aware datetime to nanoseconds since the epoch, exactly."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment!r} has no zone; attach market.clock.IST first")
+    whole = int(moment.replace(microsecond=0).timestamp())
+    return whole * NS_PER_SECOND + moment.microsecond * 1000
+
+
+def from_ns(moment_ns: int) -> datetime:
+    """Convert nanoseconds since the epoch to an aware datetime in the exchanges' zone (microseconds, cut)."""
+    seconds, rest = divmod(moment_ns, NS_PER_SECOND)
+    return datetime.fromtimestamp(seconds, IST).replace(microsecond=rest // 1000)

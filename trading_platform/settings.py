@@ -1,0 +1,104 @@
+"""All settings of the platform; the only reader of the environment and of the settings file.
+
+One TOML file (`TP_SETTINGS_FILE`, default `trading_platform.toml` in the working folder, optional) plus `TP_*`
+environment variables, which win. Secrets are `SecretStr`, so that they never show in a repr, a log or metadata.
+"""
+
+import hashlib
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from trading_platform.errors import SettingsError
+
+
+class CalculationSettings(BaseSettings):
+    """What can change a calculated value; its hash goes into every journal as a control record."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    baseline_sessions: int = Field(20, ge=2, le=250, description="sessions that a volume baseline looks back")
+    baseline_min_sessions: int = Field(10, ge=1, le=250, description="sessions below which a baseline stays null")
+    seed_sessions: int = Field(20, ge=1, le=250, description="sessions that indicator seeds are scanned over")
+    spike_min_rvol: float = Field(2.0, gt=0, description="volume_spike: relative volume of the bar, at least")
+    spike_min_value_inr: float = Field(2_500_000.0, ge=0, description="volume_spike: traded value of the bar in rupees")
+    breakout_bars: int = Field(20, ge=2, le=60, description="breakout: bars whose highest high or lowest low counts")
+    breakout_margin_atr: float = Field(0.1, ge=0, description="breakout: distance beyond the level in ATR")
+    cross_min_rvol: float = Field(1.2, gt=0, description="vwap_cross: relative volume of the bar, at least")
+    cross_min_closes: int = Field(6, ge=1, description="vwap_cross: closes on the other side before the cross")
+    cooldown_bars: int = Field(6, ge=0, description="bars before a pattern may fire again on the same side")
+    pattern_intervals: tuple[int, ...] = Field((5,), description="bar lengths in minutes on which patterns run")
+
+    def canonical(self) -> bytes:
+        """Return the settings as the bytes that are hashed and stored beside a journal."""
+        return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the hash of the canonical bytes."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+
+class Settings(BaseSettings):
+    """Where things are and how they run."""
+
+    model_config = SettingsConfigDict(env_prefix="TP_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(Path("data"), description="folder of journal, lake, dumps, state files and embedded server")
+    shard: str = Field("k1", pattern=r"^[a-z0-9_-]{1,16}$", description="name of the Kite key that feeds this shard")
+    redis_url: SecretStr | None = Field(None, description="any Redis >= 7.0; absent: the embedded Valkey is used")
+    state_every_seconds: float = Field(30.0, gt=0, description="real seconds between two state files of the engine")
+    webserver_port: int = Field(3000, ge=1, le=65535, description="port of the Dagster UI on loopback")
+    calculation: CalculationSettings = CalculationSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let arguments win over the environment and the environment over the file."""
+        file = Path(os.environ.get("TP_SETTINGS_FILE", "trading_platform.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    @property
+    def journal_dir(self) -> Path:
+        """Return the folder of the journals of all shards."""
+        return self.data_dir / "journal"
+
+    @property
+    def lake_dir(self) -> Path:
+        """Return the folder of the Delta tables."""
+        return self.data_dir / "lake"
+
+    @property
+    def dumps_dir(self) -> Path:
+        """Return the folder of each day's instrument dump."""
+        return self.data_dir / "dumps"
+
+    @property
+    def state_dir(self) -> Path:
+        """Return the folder of the engine's state files."""
+        return self.data_dir / "state"
+
+    @property
+    def valkey_dir(self) -> Path:
+        """Return the folder of the embedded server: socket, configuration, append-only file."""
+        return self.data_dir / "valkey"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read file and environment; raise SettingsError naming each value that cannot be used."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"settings cannot be used: {faults}. Mend the TP_* variable or the settings file") from None
