@@ -41,6 +41,10 @@ class JournalWriteFailed(JournalError):
     """A write or sync was refused by the file system (disk full, read-only)."""
 
 
+class RecordFormatError(JournalError):
+    """A journal record or the body of a control record that cannot be written down or read."""
+
+
 class MissingBlob(JournalError):
     """A control record names content that is not beside the segments."""
 
