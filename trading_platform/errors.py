@@ -25,6 +25,10 @@ class BlockFormatError(PlatformError):
     """A packed block that does not parse: wrong magic, kind, version, size or column type."""
 
 
+class PacketError(PlatformError):
+    """A tick that cannot be said in the words of a Kite packet."""
+
+
 class JournalError(PlatformError):
     """Base of what can go wrong with the journal."""
 
@@ -63,3 +67,11 @@ class EngineError(PlatformError):
 
 class MissingInput(PlatformError):
     """A calculation lacks something that another step has to make first."""
+
+
+class InstrumentError(PlatformError):
+    """An instrument that the day's dump does not know, knows twice, or that this platform does not support."""
+
+
+class UniverseError(PlatformError):
+    """Subscription rules that contradict themselves or ask for more than the sockets carry."""
