@@ -105,19 +105,27 @@ def decode(payload: bytes) -> tuple[Ticks, Damage]:
 
 
 @kernel
+def _byte(buffer: Buffer, at: int) -> int:
+    # an unsigned index cannot mean "from the end", and so the bytes of a word become one load
+    byte: int = buffer[np.uint64(at)]
+    return byte
+
+
+@kernel
 def _u16(buffer: Buffer, at: int) -> int:
-    word: int = (buffer[at] << 8) | buffer[at + 1]
-    return word
+    return (_byte(buffer, at) << 8) | _byte(buffer, at + 1)
 
 
 @kernel
 def _u32(buffer: Buffer, at: int) -> int:
-    return (_u16(buffer, at) << 16) | _u16(buffer, at + 2)
+    return (
+        (_byte(buffer, at) << 24) | (_byte(buffer, at + 1) << 16) | (_byte(buffer, at + 2) << 8) | _byte(buffer, at + 3)
+    )
 
 
 @kernel
 def _price(buffer: Buffer, at: int, divisor: float) -> float:
-    # negative prices have traded on MCX: the sign bit counts, though the official Python client ignores it
+    # MCX crude oil settled below zero in April 2020: a price has a sign, though the official Python client ignores it
     return ((_u32(buffer, at) ^ 0x80000000) - 0x80000000) / divisor
 
 
