@@ -41,6 +41,7 @@ ANY_NUMBER = 2**64 - 1
 
 _MAGIC = b"TPR\x01"
 _HEADER = struct.Struct("<4sIIBBHQq")
+_NUMBER_AT = 16
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHECKED = struct.Struct("<BBHQq")
 
@@ -150,6 +151,11 @@ class Control:
     def sha256(self) -> str | None:
         """Return the hash of the content that this record names, None when it names none."""
         return self.fields.get("sha256")
+
+
+def record_number(buffer: bytes | memoryview, offset: int) -> int:
+    """Return the number of the record whose header stands at `offset`."""
+    return int.from_bytes(buffer[offset + _NUMBER_AT : offset + _NUMBER_AT + 8], "little")
 
 
 def empty_batch() -> RecordBatch:
