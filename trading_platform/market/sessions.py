@@ -23,8 +23,16 @@ from trading_platform.market.session_kinds import (
     StepKind,
     VolumeClass,
 )
-from trading_platform.market.session_rows import Holiday, Hours, Schedule, SessionRows, Span, StepRule
-from trading_platform.market.session_table import COLUMNS, parse_session_tables
+from trading_platform.market.session_table import (
+    COLUMNS,
+    Holiday,
+    Hours,
+    Schedule,
+    SessionRows,
+    Span,
+    StepRule,
+    parse_session_tables,
+)
 
 __all__ = [
     "HOLIDAY_LIST_OF",
@@ -194,6 +202,8 @@ def session_table_from(content: bytes) -> SessionTable:
         tables = json.loads(content)
     except ValueError:
         raise BadFileError("session table: the packed content is not JSON; fetch it again by its hash") from None
+    if not isinstance(tables, dict):
+        raise BadFileError("session table: the packed content holds no files; fetch it again by its hash")
     version = hashlib.sha256(content).hexdigest()[:16]
     return SessionTable(version, content, parse_session_tables(tables))
 
