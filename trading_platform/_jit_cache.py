@@ -30,6 +30,7 @@ def point_numba_at_cache() -> None:
 def _fingerprint(bounds_check: str) -> str:
     digest = hashlib.sha256(f"{version('numba')}|{version('numpy')}|{sys.version}|{bounds_check}".encode())
     root = Path(__file__).parent
+    digest.update((root / "jit.py").read_bytes())
     for room in _KERNEL_ROOMS:
         for source in sorted((root / room).rglob("*.py")):
             digest.update(source.relative_to(root).as_posix().encode())

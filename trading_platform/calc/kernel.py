@@ -9,23 +9,15 @@
 - State is only this row: saving it and restoring it half-way changes nothing.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from trading_platform.jit import kernel
+
+__all__ = ["Matrix", "Row", "kernel"]
 
 Row = NDArray[np.float64]
 """State of one calculation for one instrument, shape (fields,)."""
 
 Matrix = NDArray[np.float64]
 """State of all instruments, shape (instruments, fields), row-major."""
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def kernel(function: _Function) -> _Function:
-    """Compile a step: cached, one thread, no reordering of arithmetic, IEEE division by zero."""
-    compiled = numba.njit(cache=True, error_model="numpy", fastmath=False, parallel=False, nogil=True)(function)
-    return cast(_Function, compiled)

@@ -1,0 +1,215 @@
+"""Bars: how a packet extends one, how a minute closes, how a late packet revises it, how minutes make longer bars.
+
+Inside a bar packets are ordered by (exchange time, day volume), so that shuffled arrival within the watermark gives
+the same bar. Volume is what the day's cumulative volume grew by between the ends of two bars.
+"""
+
+import numpy as np
+
+from trading_platform.calc.kernel import Row, kernel
+from trading_platform.calc.pass_layout import (
+    BASE_VOLUME,
+    CLOSE,
+    CLOSED,
+    CLOSED_VOLUME,
+    EMPTY,
+    FIRST_MINUTE,
+    FIRST_TIME,
+    FIRST_VOLUME,
+    FLAGS,
+    GAP_FROM,
+    GAP_UNTIL,
+    HIGH,
+    KIND,
+    LAST_MINUTE,
+    LAST_TIME,
+    LAST_VOLUME,
+    LONG_AT,
+    LONG_MINUTES,
+    LONG_SLOTS,
+    LOW,
+    MINUTE,
+    OPEN,
+    REVISION,
+    RUNNING,
+    SLOT_FIELDS,
+    SLOTS,
+    SLOTS_AT,
+    STATUS,
+    TICKS,
+    TOP_VOLUME,
+    VOLUME,
+    BarFlag,
+)
+
+GAP_FLAG, NO_VOLUME_FLAG, REVISED_FLAG = int(BarFlag.GAP), int(BarFlag.NO_VOLUME), int(BarFlag.REVISED)
+MAX_REVISION = 255.0
+
+
+@kernel
+def minute_slot(row: Row, minute: int) -> Row:
+    """Return the slot that holds, held or will hold the bar of this minute (minutes since the epoch)."""
+    at = SLOTS_AT + (minute % SLOTS) * SLOT_FIELDS
+    return row[at : at + SLOT_FIELDS]
+
+
+@kernel
+def long_slot(row: Row, minute: int) -> Row:
+    """Return the slot of the five-minute bar that covers this minute."""
+    at = LONG_AT + (minute // LONG_MINUTES % LONG_SLOTS) * SLOT_FIELDS
+    return row[at : at + SLOT_FIELDS]
+
+
+@kernel
+def open_bar(slot: Row, minute: int, kind: int, price: float, time: float, volume: float) -> None:
+    """Begin a bar with its first packet; `volume` is the day's so far, NaN when the packet carries none."""
+    slot[MINUTE] = minute
+    slot[KIND] = kind
+    slot[OPEN] = slot[HIGH] = slot[LOW] = slot[CLOSE] = price
+    slot[FIRST_TIME] = slot[LAST_TIME] = time
+    slot[FIRST_VOLUME] = slot[LAST_VOLUME] = volume if volume == volume else -1.0
+    slot[TOP_VOLUME] = volume
+    slot[BASE_VOLUME] = 0.0
+    slot[VOLUME] = np.nan
+    slot[TICKS] = 1.0
+    slot[FLAGS] = 0.0
+    slot[REVISION] = 0.0
+    slot[STATUS] = RUNNING
+
+
+@kernel
+def extend_bar(slot: Row, price: float, time: float, volume: float) -> None:
+    """Fold one more packet into a bar."""
+    order = volume if volume == volume else -1.0
+    slot[HIGH] = max(slot[HIGH], price)
+    slot[LOW] = min(slot[LOW], price)
+    if time < slot[FIRST_TIME] or (time == slot[FIRST_TIME] and order < slot[FIRST_VOLUME]):
+        slot[OPEN] = price
+        slot[FIRST_TIME] = time
+        slot[FIRST_VOLUME] = order
+    if time > slot[LAST_TIME] or (time == slot[LAST_TIME] and order >= slot[LAST_VOLUME]):
+        slot[CLOSE] = price
+        slot[LAST_TIME] = time
+        slot[LAST_VOLUME] = order
+    if volume == volume and not slot[TOP_VOLUME] >= volume:
+        slot[TOP_VOLUME] = volume
+    slot[TICKS] += 1.0
+
+
+@kernel
+def add_flag(slot: Row, flag: int) -> None:
+    """Set one BarFlag."""
+    slot[FLAGS] = float(int(slot[FLAGS]) | flag)
+
+
+@kernel
+def settle_volume(row: Row, slot: Row) -> None:
+    """Write the bar's volume from the day's volume at its end and at the end of the bar before."""
+    if slot[TOP_VOLUME] == slot[TOP_VOLUME]:
+        slot[VOLUME] = max(0.0, slot[TOP_VOLUME] - slot[BASE_VOLUME])
+        row[CLOSED_VOLUME] = max(row[CLOSED_VOLUME], slot[TOP_VOLUME])
+    else:
+        slot[VOLUME] = np.nan
+        add_flag(slot, NO_VOLUME_FLAG)
+
+
+@kernel
+def close_minute(row: Row, slot: Row) -> None:
+    """Close a running one-minute bar and fold it into its five-minute bar."""
+    slot[STATUS] = CLOSED
+    slot[BASE_VOLUME] = row[CLOSED_VOLUME]
+    settle_volume(row, slot)
+    minute = int(slot[MINUTE])
+    _flag_gap(row, slot, minute, 1)
+    if slot[KIND] == 0.0:
+        _fold_into_long(long_slot(row, minute), slot)
+
+
+@kernel
+def close_long(row: Row, slot: Row) -> None:
+    """Close a running five-minute bar."""
+    slot[STATUS] = CLOSED
+    _flag_gap(row, slot, int(slot[MINUTE]), LONG_MINUTES)
+
+
+@kernel
+def revise_minute(row: Row, slot: Row, old_volume: float, next_minute: int) -> bool:
+    """Settle a closed bar again after a late packet; return whether its five-minute bar was closed and changed too.
+
+    `next_minute` is the first minute that is not closed yet.
+    """
+    _count_revision(slot)
+    settle_volume(row, slot)
+    if slot[KIND] != 0.0:
+        return False
+    minute = int(slot[MINUTE])
+    longer = long_slot(row, minute)
+    start = minute - minute % LONG_MINUTES
+    if longer[STATUS] == EMPTY or longer[MINUTE] != start:
+        # no bar of those five minutes existed: the late packet makes it
+        _fold_into_long(longer, slot)
+        longer[STATUS] = CLOSED if start + LONG_MINUTES <= next_minute else RUNNING
+    else:
+        _revise_long(longer, slot, old_volume)
+    if longer[STATUS] == RUNNING:
+        return False
+    _count_revision(longer)
+    return True
+
+
+@kernel
+def _count_revision(slot: Row) -> None:
+    slot[REVISION] = min(slot[REVISION] + 1.0, MAX_REVISION)
+    add_flag(slot, REVISED_FLAG)
+
+
+@kernel
+def _flag_gap(row: Row, slot: Row, minute: int, minutes: int) -> None:
+    if row[GAP_FROM] < (minute + minutes) * 60 and row[GAP_UNTIL] > minute * 60:
+        add_flag(slot, GAP_FLAG)
+
+
+@kernel
+def _fold_into_long(longer: Row, slot: Row) -> None:
+    minute = slot[MINUTE]
+    start = minute - minute % LONG_MINUTES
+    if longer[MINUTE] != start or longer[STATUS] == EMPTY:
+        longer[:] = slot
+        longer[MINUTE] = start
+        longer[FIRST_MINUTE] = minute
+        longer[LAST_MINUTE] = minute
+        longer[REVISION] = 0.0
+        longer[STATUS] = RUNNING
+        return
+    _merge_prices(longer, slot)
+    longer[VOLUME] = _sum_known(longer[VOLUME], slot[VOLUME])
+    longer[TICKS] += slot[TICKS]
+
+
+@kernel
+def _revise_long(longer: Row, slot: Row, old_volume: float) -> None:
+    _merge_prices(longer, slot)
+    if slot[VOLUME] == slot[VOLUME]:
+        grown = slot[VOLUME] - (old_volume if old_volume == old_volume else 0.0)
+        longer[VOLUME] = _sum_known(longer[VOLUME], grown)
+    longer[TICKS] += 1.0
+
+
+@kernel
+def _merge_prices(longer: Row, slot: Row) -> None:
+    longer[HIGH] = max(longer[HIGH], slot[HIGH])
+    longer[LOW] = min(longer[LOW], slot[LOW])
+    if slot[MINUTE] <= longer[FIRST_MINUTE]:
+        longer[FIRST_MINUTE] = slot[MINUTE]
+        longer[OPEN] = slot[OPEN]
+    if slot[MINUTE] >= longer[LAST_MINUTE]:
+        longer[LAST_MINUTE] = slot[MINUTE]
+        longer[CLOSE] = slot[CLOSE]
+    longer[FLAGS] = float(int(longer[FLAGS]) | int(slot[FLAGS]))
+
+
+@kernel
+def _sum_known(left: float, right: float) -> float:
+    if left != left:
+        return right
+    return left + right if right == right else left

@@ -1,0 +1,235 @@
+"""What follows from a closed bar: its row, its indicators, its relative volume, its patterns."""
+
+import numpy as np
+
+from trading_platform.calc.bar_indicators import INDICATOR_FIELDS, indicators_step
+from trading_platform.calc.kernel import Row, kernel
+from trading_platform.calc.pass_layout import (
+    ATR_OUT,
+    BARS,
+    BARS_CLOSED_AT,
+    BASELINE_VERSION,
+    BREAKOUT_AT,
+    BREAKOUT_BARS,
+    BREAKOUT_MARGIN,
+    CLOSE,
+    COOLDOWN,
+    CROSS_AT,
+    CROSS_CLOSES,
+    CROSS_RVOL,
+    EMA_OUT,
+    FIRED_AT,
+    FIVE_AT,
+    FLAGS,
+    HIGH,
+    INDICATORS,
+    INDICATORS_AT,
+    INTERVAL_FIELDS,
+    KIND,
+    LAST_RECEIVED,
+    LOW,
+    MIDNIGHT,
+    MINUTE,
+    MINUTE_AT,
+    OPEN,
+    OUTPUTS_AT,
+    PHASES,
+    RECORD,
+    REVISION,
+    RSI_OUT,
+    RUN_1,
+    RUN_5,
+    RVOL_OUT,
+    SIDES,
+    SIGNALS,
+    SPIKE_AT,
+    SPIKE_RVOL,
+    SPIKE_VALUE,
+    STOPS_AT,
+    TICKS,
+    VALUE_SUM,
+    VOLUME,
+    VOLUME_SUM,
+    Memory,
+    Outputs,
+)
+from trading_platform.calc.patterns import breakout, inputs, volume_spike, vwap_cross
+from trading_platform.calc.patterns.breakout import breakout_step
+from trading_platform.calc.patterns.volume_spike import volume_spike_step
+from trading_platform.calc.patterns.vwap_cross import vwap_cross_step
+
+HORIZON_SECONDS = 3600
+_SPIKE, _BREAKOUT, _CROSS = volume_spike.NUMBER, breakout.NUMBER, vwap_cross.NUMBER
+_SPIKE_VERSION, _BREAKOUT_VERSION, _CROSS_VERSION = volume_spike.VERSION, breakout.VERSION, vwap_cross.VERSION
+_SPIKE_FIELDS, _BREAKOUT_FIELDS, _CROSS_FIELDS = volume_spike.FIELDS, breakout.FIELDS, vwap_cross.FIELDS
+_BAR_COLUMNS, _VERDICT_COLUMNS, _SILENT = inputs.BAR_COLUMNS, inputs.VERDICT_COLUMNS, inputs.SILENT
+_B_OPEN, _B_HIGH, _B_LOW, _B_CLOSE, _B_VOLUME = inputs.OPEN, inputs.HIGH, inputs.LOW, inputs.CLOSE, inputs.VOLUME
+_B_VWAP, _B_RVOL, _B_EMA, _B_RSI, _B_ATR = inputs.VWAP, inputs.RVOL, inputs.EMA, inputs.RSI, inputs.ATR
+_V_STOP, _V_TARGET, _V_FEATURE = inputs.STOP, inputs.TARGET, inputs.FEATURE_0
+
+
+@kernel
+def emit_bar(memory: Memory, out: Outputs, index: int, slot: Row, interval: int) -> None:
+    """Write the row of a bar that closed or was revised."""
+    at = out.counts[BARS]
+    row = out.bars[at]
+    row.record = memory.scalars[RECORD]
+    row.token = memory.tokens[index]
+    row.interval = interval
+    row.kind = int(slot[KIND])
+    row.revision = int(slot[REVISION])
+    row.start = int(slot[MINUTE]) * 60
+    row.open, row.high, row.low, row.close = slot[OPEN], slot[HIGH], slot[LOW], slot[CLOSE]
+    row.volume = slot[VOLUME]
+    row.ticks = int(slot[TICKS])
+    row.flags = int(slot[FLAGS])
+    out.counts[BARS] = at + 1
+
+
+@kernel
+def session_vwap(row: Row) -> float:
+    """Return the volume-weighted mean price of the session's continuous trading so far, NaN before any volume."""
+    return row[VALUE_SUM] / row[VOLUME_SUM] if row[VOLUME_SUM] > 0.0 else np.nan
+
+
+@kernel
+def relative_volume(volume: float, expected: float) -> float:
+    """Return volume over the volume that this bar usually has; NaN when either is unknown."""
+    return volume / expected if expected > 0.0 else np.nan
+
+
+@kernel
+def after_close(memory: Memory, out: Outputs, index: int, slot: Row, interval: int) -> None:
+    """Step the indicators and patterns of one interval with a continuous bar at its first closing."""
+    if slot[KIND] != 0.0:
+        return
+    row = memory.state[index]
+    base = MINUTE_AT if interval == 1 else FIVE_AT
+    part = row[base : base + INTERVAL_FIELDS]
+    bucket = int((slot[MINUTE] * 60.0 - memory.scalars[MIDNIGHT]) / 60.0) // interval
+    expected = memory.expected_1[index, bucket] if interval == 1 else memory.expected_5[index, bucket]
+    ema, rsi, atr = indicators_step(
+        part[INDICATORS_AT : INDICATORS_AT + INDICATOR_FIELDS], slot[HIGH], slot[LOW], slot[CLOSE]
+    )
+    rvol = relative_volume(slot[VOLUME], expected)
+    part[OUTPUTS_AT + EMA_OUT] = ema
+    part[OUTPUTS_AT + RSI_OUT] = rsi
+    part[OUTPUTS_AT + ATR_OUT] = atr
+    part[OUTPUTS_AT + RVOL_OUT] = rvol
+    part[BARS_CLOSED_AT] += 1.0
+    _emit_indicators(memory, out, index, slot, interval, part, expected)
+    if memory.parameters[RUN_1 if interval == 1 else RUN_5] == 1.0:
+        _patterns(memory, out, index, slot, interval, part)
+
+
+@kernel
+def _emit_indicators(
+    memory: Memory, out: Outputs, index: int, slot: Row, interval: int, part: Row, expected: float
+) -> None:
+    at = out.counts[INDICATORS]
+    line = out.indicators[at]
+    line.record = memory.scalars[RECORD]
+    line.token = memory.tokens[index]
+    line.interval = interval
+    line.revision = int(slot[REVISION])
+    line.start = int(slot[MINUTE]) * 60
+    line.ema_20 = part[OUTPUTS_AT + EMA_OUT]
+    line.rsi_14 = part[OUTPUTS_AT + RSI_OUT]
+    line.atr_14 = part[OUTPUTS_AT + ATR_OUT]
+    line.vwap = session_vwap(memory.state[index])
+    line.rvol_bar = part[OUTPUTS_AT + RVOL_OUT]
+    line.expected_volume = expected
+    line.baseline_version = np.uint64(memory.scalars[BASELINE_VERSION])
+    out.counts[INDICATORS] = at + 1
+
+
+@kernel
+def _patterns(memory: Memory, out: Outputs, index: int, slot: Row, interval: int, part: Row) -> None:
+    bar = np.empty(_BAR_COLUMNS)
+    bar[_B_OPEN], bar[_B_HIGH], bar[_B_LOW], bar[_B_CLOSE] = slot[OPEN], slot[HIGH], slot[LOW], slot[CLOSE]
+    bar[_B_VOLUME] = slot[VOLUME]
+    bar[_B_VWAP] = session_vwap(memory.state[index])
+    bar[_B_RVOL] = part[OUTPUTS_AT + RVOL_OUT]
+    bar[_B_EMA] = part[OUTPUTS_AT + EMA_OUT]
+    bar[_B_RSI] = part[OUTPUTS_AT + RSI_OUT]
+    bar[_B_ATR] = part[OUTPUTS_AT + ATR_OUT]
+    p = memory.parameters
+    said = np.full(_VERDICT_COLUMNS, np.nan)
+    side = volume_spike_step(part[SPIKE_AT : SPIKE_AT + _SPIKE_FIELDS], bar, said, p[SPIKE_RVOL], p[SPIKE_VALUE])
+    _fire(memory, out, index, slot, interval, part, _SPIKE, _SPIKE_VERSION, side, said)
+    said[:] = np.nan
+    side = breakout_step(
+        part[BREAKOUT_AT : BREAKOUT_AT + _BREAKOUT_FIELDS], bar, said, p[BREAKOUT_BARS], p[BREAKOUT_MARGIN]
+    )
+    _fire(memory, out, index, slot, interval, part, _BREAKOUT, _BREAKOUT_VERSION, side, said)
+    said[:] = np.nan
+    side = vwap_cross_step(part[CROSS_AT : CROSS_AT + _CROSS_FIELDS], bar, said, p[CROSS_CLOSES], p[CROSS_RVOL])
+    _fire(memory, out, index, slot, interval, part, _CROSS, _CROSS_VERSION, side, said)
+
+
+@kernel
+def _fire(
+    memory: Memory,
+    out: Outputs,
+    index: int,
+    slot: Row,
+    interval: int,
+    part: Row,
+    pattern: int,
+    version: int,
+    side: int,
+    said: Row,
+) -> None:
+    _forget_invalidated(part, pattern, slot[CLOSE])
+    if side == _SILENT:
+        return
+    key = (pattern - 1) * SIDES + side + 1
+    closed = part[BARS_CLOSED_AT]
+    fired = part[FIRED_AT + key]
+    if fired > 0.0 and closed - fired <= memory.parameters[COOLDOWN]:
+        return
+    part[FIRED_AT + key] = closed
+    part[STOPS_AT + key] = said[_V_STOP]
+    at = out.counts[SIGNALS]
+    line = out.signals[at]
+    line.record = memory.scalars[RECORD]
+    line.token = memory.tokens[index]
+    line.interval = interval
+    line.pattern = pattern
+    line.version = version
+    line.direction = side
+    line.bar_flags = int(slot[FLAGS])
+    line.formed_at = int(slot[MINUTE]) * 60
+    confirmed = (int(slot[MINUTE]) + interval) * 60
+    line.confirmed_at = confirmed
+    line.known_at_ns = memory.scalars[LAST_RECEIVED]
+    line.horizon_seconds = _horizon(memory, index, confirmed)
+    line.entry_ref = slot[CLOSE]
+    line.stop = said[_V_STOP]
+    line.target = said[_V_TARGET]
+    line.feature_0 = said[_V_FEATURE]
+    line.feature_1 = said[_V_FEATURE + 1]
+    line.feature_2 = said[_V_FEATURE + 2]
+    line.feature_3 = said[_V_FEATURE + 3]
+    line.baseline_version = np.uint64(memory.scalars[BASELINE_VERSION])
+    out.counts[SIGNALS] = at + 1
+
+
+@kernel
+def _forget_invalidated(part: Row, pattern: int, close: float) -> None:
+    # a close beyond the stop ends the event, and with it the wait for the next one on that side
+    for side in (-1, 1):
+        key = (pattern - 1) * SIDES + side + 1
+        if part[FIRED_AT + key] > 0.0 and side * (close - part[STOPS_AT + key]) < 0.0:
+            part[FIRED_AT + key] = 0.0
+
+
+@kernel
+def _horizon(memory: Memory, index: int, confirmed: int) -> int:
+    """Return seconds: an hour, or what is left of continuous trading."""
+    hours = memory.phases[int(memory.state[index, PHASES])]
+    last = 0
+    for k in range(len(hours)):
+        if hours[k, 0] == 0:
+            last = max(last, hours[k, 2])
+    return max(0, min(HORIZON_SECONDS, last - confirmed))

@@ -1,0 +1,206 @@
+"""The memory of the pass: one row of numbers an instrument, a few numbers a shard, and the buffers that it fills.
+
+Everything a pass remembers is in these arrays, so saving them saves the pass. Rows are laid out in one place, here;
+the modules that work on them import the offsets.
+"""
+
+from enum import IntEnum, IntFlag
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trading_platform.calc.bar_indicators import INDICATOR_FIELDS
+from trading_platform.calc.kernel import Matrix
+from trading_platform.calc.patterns import breakout, volume_spike, vwap_cross
+from trading_platform.calc.volume_baseline import MINUTES_PER_DAY
+from trading_platform.wire.kite_layout import DAMAGE, TICK
+from trading_platform.wire.records import BAR, FEATURE, INDICATOR, LATEST, SIGNAL, Rows
+
+
+class BarFlag(IntFlag):
+    """What a reader must know before trusting a bar."""
+
+    SNAPSHOT = 1  # begins with a first packet after the open: its volume counts from there
+    GAP = 2  # the socket was away during it, or its volume came in one packet after that
+    RECEIVE_TIME = 4  # holds packets without a usable exchange time, placed by receive time
+    REVISED = 8  # a packet came after it was closed
+    VOLUME_FELL = 16  # the day's volume was reported lower than before
+    NO_VOLUME = 32  # no packet carried a volume
+
+
+class Counter(IntEnum):
+    """What is counted rather than dropped in silence."""
+
+    RECORDS = 0
+    FRAMES = 1
+    HEARTBEATS = 2
+    PACKETS = 3
+    UNKNOWN_TOKEN = 4
+    NO_SESSION = 5  # the instrument's exchange is closed today, or its hours are unknown
+    DAMAGED_FRAMES = 6
+    DAMAGED_BYTES = 7
+    PREVIOUS_SESSION = 8  # packets that repeat a day before this one
+    CLOCK_AHEAD = 9  # exchange time further ahead of receive time than can be
+    NO_PRICE = 10
+    DUPLICATES = 11
+    REORDERED = 12  # day's volume lower than before and not newer
+    VOLUME_FELL = 13  # day's volume lower than before and newer
+    OUTSIDE_PHASES = 14
+    LATE = 15  # too late even for a revision
+    REVISIONS = 16
+    TEXT = 17
+    RECEIVED_BEFORE = 18  # records whose receive time lies before the one before
+
+
+COUNTERS = len(Counter)
+
+# scalars of the shard (int64)
+WATERMARK, PULSE_SECOND, NEXT_MINUTE, LATEST_EXCHANGE, MIDNIGHT, DIRTY, LATEST_DIRTY, RECORD, LAST_RECEIVED = range(9)
+BASELINE_VERSION, LAST_CLOSED, SCALARS = 9, 10, 11
+
+# parameters of the calculations (float64)
+SPIKE_RVOL, SPIKE_VALUE, BREAKOUT_BARS, BREAKOUT_MARGIN, CROSS_CLOSES, CROSS_RVOL, COOLDOWN = range(7)
+RUN_1, RUN_5, PARAMETERS = 7, 8, 9
+
+# general fields of an instrument's row
+PHASES, FROM_ZERO, SEEN, EXCHANGE_TIME, PRICE, DAY_VOLUME, CLOSED_VOLUME, VALUE_SUM, VOLUME_SUM = range(9)
+GAP_FROM, GAP_UNTIL, AFTER_GAP, IS_DIRTY, IS_LATEST_DIRTY, BUY_TOTAL, SELL_TOTAL, RUNNING_FLAGS, HAS_VOLUME = range(
+    9, 18
+)
+GENERAL_FIELDS = 18
+
+# one-minute bars: four slots by minute & 3, so that the minute before, this one and the two next have room
+MINUTE, OPEN, HIGH, LOW, CLOSE, FIRST_TIME, FIRST_VOLUME, LAST_TIME, LAST_VOLUME = range(9)
+TOP_VOLUME, BASE_VOLUME, TICKS, FLAGS, REVISION, STATUS, KIND, VOLUME = range(9, 17)
+SLOT_FIELDS, SLOTS = 17, 4
+EMPTY, RUNNING, CLOSED = 0.0, 1.0, 2.0
+
+# five-minute bars: the same columns where they mean something, two slots by (minute // 5) & 1
+LONG_MINUTES, LONG_SLOTS = 5, 2
+FIRST_MINUTE, LAST_MINUTE = FIRST_TIME, LAST_TIME
+
+# what is kept for each interval: the indicator state, its last outputs, the state of each pattern, cooldowns
+EMA_OUT, RSI_OUT, ATR_OUT, RVOL_OUT, OUTPUTS = range(5)
+PATTERN_COUNT, SIDES = 3, 3
+INDICATORS_AT = 0
+OUTPUTS_AT = INDICATORS_AT + INDICATOR_FIELDS
+SPIKE_AT = OUTPUTS_AT + OUTPUTS
+BREAKOUT_AT = SPIKE_AT + volume_spike.FIELDS
+CROSS_AT = BREAKOUT_AT + breakout.FIELDS
+BARS_CLOSED_AT = CROSS_AT + vwap_cross.FIELDS
+FIRED_AT = BARS_CLOSED_AT + 1  # bar count at which (pattern, side) last fired; 0: never
+STOPS_AT = FIRED_AT + PATTERN_COUNT * SIDES
+INTERVAL_FIELDS = STOPS_AT + PATTERN_COUNT * SIDES
+
+SLOTS_AT = GENERAL_FIELDS
+LONG_AT = SLOTS_AT + SLOTS * SLOT_FIELDS
+MINUTE_AT = LONG_AT + LONG_SLOTS * SLOT_FIELDS
+FIVE_AT = MINUTE_AT + INTERVAL_FIELDS
+ROW_FIELDS = FIVE_AT + INTERVAL_FIELDS
+
+PULSE = np.dtype([("record", "<u8"), ("first", "<i8"), ("count", "<i8")])
+
+MAX_PHASES = 8
+NO_PHASES = -1.0
+
+
+class Memory(NamedTuple):
+    """What a pass remembers."""
+
+    state: Matrix  # (instruments, ROW_FIELDS)
+    latest: Rows  # (instruments,) of LATEST
+    token_keys: NDArray[np.uint32]  # open-addressing table, 0 = free
+    token_rows: NDArray[np.int32]
+    tokens: NDArray[np.uint32]  # (instruments,)
+    dirty: NDArray[np.int32]  # rows changed since the last pulse
+    latest_dirty: NDArray[np.int32]  # rows changed since the last batch
+    scalars: NDArray[np.int64]
+    counters: NDArray[np.int64]
+    phases: NDArray[np.int64]  # (classes, MAX_PHASES, 3): kind, start, end; end 0 = unused
+    expected_1: NDArray[np.float64]  # (instruments, minutes of a day)
+    expected_5: NDArray[np.float64]
+    parameters: NDArray[np.float64]
+
+
+class Outputs(NamedTuple):
+    """Buffers that a run fills; `counts` says how far: bars, indicators, signals, features, pulses."""
+
+    bars: Rows
+    indicators: Rows
+    signals: Rows
+    features: Rows
+    pulses: Rows
+    counts: NDArray[np.int64]
+    ticks: Rows
+    damage: Rows
+
+
+BARS, INDICATORS, SIGNALS, FEATURES, PULSES, OUTPUT_KINDS = range(6)
+
+
+def empty_memory(tokens: NDArray[np.uint32], classes: int) -> Memory:
+    """Return the memory of a fresh session for these instruments."""
+    count = len(tokens)
+    keys, rows = token_table(tokens)
+    state = np.zeros((count, ROW_FIELDS))
+    state[:, PHASES] = NO_PHASES
+    for interval_at in (MINUTE_AT, FIVE_AT):
+        state[:, interval_at + OUTPUTS_AT : interval_at + OUTPUTS_AT + OUTPUTS] = np.nan
+    return Memory(
+        state=state,
+        latest=np.zeros(count, dtype=LATEST.dtype),
+        token_keys=keys,
+        token_rows=rows,
+        tokens=tokens,
+        dirty=np.zeros(count, dtype=np.int32),
+        latest_dirty=np.zeros(count, dtype=np.int32),
+        scalars=np.zeros(SCALARS, dtype=np.int64),
+        counters=np.zeros(COUNTERS, dtype=np.int64),
+        phases=np.zeros((max(classes, 1), MAX_PHASES, 3), dtype=np.int64),
+        expected_1=np.full((count, MINUTES_PER_DAY), np.nan),
+        expected_5=np.full((count, MINUTES_PER_DAY // LONG_MINUTES), np.nan),
+        parameters=np.full(PARAMETERS, np.nan),
+    )
+
+
+def empty_outputs(instruments: int, tick_room: int, damage_room: int) -> Outputs:
+    """Return buffers that hold at least what one record can produce."""
+    bars = worst_bars(instruments, tick_room) * 2
+    features = max(4 * instruments, 4096)
+    return Outputs(
+        bars=np.zeros(bars, dtype=BAR.dtype),
+        indicators=np.zeros(bars, dtype=INDICATOR.dtype),
+        signals=np.zeros(bars * PATTERN_COUNT, dtype=SIGNAL.dtype),
+        features=np.zeros(features, dtype=FEATURE.dtype),
+        pulses=np.zeros(4096, dtype=PULSE),
+        counts=np.zeros(OUTPUT_KINDS, dtype=np.int64),
+        ticks=np.zeros(tick_room, dtype=TICK),
+        damage=np.zeros(damage_room, dtype=DAMAGE),
+    )
+
+
+def worst_bars(instruments: int, ticks: int) -> int:
+    """Return how many bars one record can close or revise: every slot of every instrument, two a late tick."""
+    return instruments * (SLOTS + LONG_SLOTS) + 2 * ticks
+
+
+def token_table(tokens: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """Return an open-addressing table token -> row, at most half full."""
+    size = 16
+    while size < 2 * len(tokens) + 2:
+        size *= 2
+    keys = np.zeros(size, dtype=np.uint32)
+    rows = np.full(size, -1, dtype=np.int32)
+    for row, token in enumerate(tokens.tolist()):
+        at = first_slot(token, size)
+        while keys[at] != 0:
+            at = (at + 1) & (size - 1)
+        keys[at] = token
+        rows[at] = row
+    return keys, rows
+
+
+def first_slot(token: int, size: int) -> int:
+    """Return where a table of `size` (a power of two) looks for a token first; the compiled lookup does the same."""
+    return (token * 2654435761 & 0xFFFFFFFF) >> 7 & (size - 1)

@@ -1,0 +1,251 @@
+"""One session through the pass: control records set it up, frames drive it, rows come out.
+
+The engine feeds it live records, replay feeds it the journal's. Nothing else reaches it, so both give the same rows,
+whatever the batches: a batch is only how records were fetched.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+
+from trading_platform.calc.pass_layout import (
+    BARS,
+    FEATURES,
+    INDICATORS,
+    IS_LATEST_DIRTY,
+    LAST_CLOSED,
+    LATEST_DIRTY,
+    PULSES,
+    SIGNALS,
+    Counter,
+    Memory,
+    Outputs,
+    empty_outputs,
+)
+from trading_platform.calc.pipeline import finish, run
+from trading_platform.calc.session_setup import Contents, SessionSetup
+from trading_platform.errors import EngineError
+from trading_platform.wire.blocks import decode_block, encode_block
+from trading_platform.wire.journal_records import Control, ControlType, RecordBatch, RecordKind, decode_control
+from trading_platform.wire.kite_layout import damage_capacity, tick_capacity
+from trading_platform.wire.records import BAR, FEATURE, INDICATOR, SIGNAL, Rows, Schema, pack_rows
+
+STATE_KIND, STATE_VERSION = "engine_state", 1
+_FIRST_FRAME_BYTES = 64 * 1024
+_FAMILIES = ("bars", "indicators", "signals", "features")
+_STORED = ("state", "tokens", "dirty", "latest_dirty", "scalars", "counters")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Rows of one family that one record produced, packed; `part` tells two entries of one record apart."""
+
+    record: int
+    part: int
+    block: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What a batch gave: rows, and the same rows packed as entries."""
+
+    bars: Rows
+    indicators: Rows
+    signals: Rows
+    entries: dict[str, list[Entry]]
+
+
+class SessionPass:
+    """Fold records of one session in order; keep digests of everything that came out."""
+
+    def __init__(self, session: date, blob: Callable[[str], bytes]) -> None:
+        self.position = 0
+        self.closed = False
+        self.counts = dict.fromkeys(_FAMILIES, 0)
+        self.digests = dict.fromkeys(_FAMILIES, hashlib.sha256(session.isoformat().encode()).digest())
+        self._setup = SessionSetup(session, blob)
+        self._blob = blob
+        self._frame_bytes = _FIRST_FRAME_BYTES
+        self._out = self._fresh_outputs()
+
+    @property
+    def session(self) -> date:
+        """Return the session."""
+        return self._setup.session
+
+    @property
+    def memory(self) -> Memory:
+        """Return the arrays that the pass remembers."""
+        return self._setup.memory
+
+    @property
+    def unplaced(self) -> dict[int, str]:
+        """Return the subscribed tokens that get no bars, and why."""
+        return self._setup.unplaced
+
+    @property
+    def last_closed(self) -> int:
+        """Return the end of the last five-minute interval that closed any bar (seconds), 0 before the first."""
+        return int(self.memory.scalars[LAST_CLOSED])
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Return what was counted, by name."""
+        return {counter.name.lower(): int(self.memory.counters[counter]) for counter in Counter}
+
+    def digest(self) -> str:
+        """Return one hash of everything that came out so far."""
+        return hashlib.sha256(b"".join(self.digests[family] for family in _FAMILIES)).hexdigest()
+
+    def feed(self, batch: RecordBatch) -> Produced:
+        """Fold records that follow the position without a gap; return what they gave."""
+        if len(batch) and batch.first_number != self.position + 1:
+            raise EngineError(f"record {batch.first_number} follows {self.position}: records are missing between")
+        self._make_room(batch)
+        parts: list[tuple[Rows, ...]] = []
+        first = 0
+        for row in np.flatnonzero(batch.table["kind"] == RecordKind.CONTROL).tolist():
+            control = decode_control(batch.body(row))
+            self._check_opened(control, int(batch.table["number"][row]))
+            parts += self._run(batch, first, row + 1)
+            parts += self._apply(control, int(batch.table["received_ns"][row]))
+            first = row + 1
+        parts += self._run(batch, first, len(batch))
+        if len(batch):
+            self.position = batch.last_number
+        return self._collect(parts)
+
+    def drain_latest(self) -> Rows:
+        """Return the `latest` rows that changed since the last call."""
+        count = int(self.memory.scalars[LATEST_DIRTY])
+        rows = self.memory.latest_dirty[:count].copy()
+        self.memory.state[rows, IS_LATEST_DIRTY] = 0.0
+        self.memory.scalars[LATEST_DIRTY] = 0
+        return self.memory.latest[rows]
+
+    def save(self) -> bytes:
+        """Return everything that is remembered, as one block."""
+        memory = self.memory
+        arrays = {name: getattr(memory, name) for name in _STORED}
+        arrays["latest"] = memory.latest.view(np.uint8)
+        meta = {
+            "session": self.session.isoformat(),
+            "position": self.position,
+            "closed": self.closed,
+            "counts": self.counts,
+            "digests": {family: digest.hex() for family, digest in self.digests.items()},
+            "contents": self._setup.contents.as_meta(),
+            "unplaced": {str(token): reason for token, reason in self.unplaced.items()},
+        }
+        return encode_block(STATE_KIND, STATE_VERSION, meta, arrays)
+
+    @classmethod
+    def restore(cls, content: bytes, blob: Callable[[str], bytes]) -> "SessionPass":
+        """Return the pass that `save` wrote down; raise BlockFormatError when it does not fit this version."""
+        block = decode_block(content, STATE_KIND, STATE_VERSION)
+        restored = cls(date.fromisoformat(block.meta["session"]), blob)
+        contents = Contents.from_meta(block.meta["contents"])
+        restored._setup.take_over(block.arrays, contents)
+        restored._setup.unplaced = {int(token): why for token, why in block.meta["unplaced"].items()}
+        restored.position = int(block.meta["position"])
+        restored.closed = bool(block.meta["closed"])
+        restored.counts = dict(block.meta["counts"])
+        restored.digests = {family: bytes.fromhex(text) for family, text in block.meta["digests"].items()}
+        restored._out = restored._fresh_outputs()
+        return restored
+
+    def _check_opened(self, control: Control, number: int) -> None:
+        if (control.type is ControlType.SESSION_OPENED) != (number == 1):
+            raise EngineError(f"record {number} is {control.type}: a journal begins with session_opened, and only once")
+        if number == 1 and control.fields.get("session") != self.session.isoformat():
+            raise EngineError(f"this is the journal of {control.fields.get('session')}, not of {self.session}")
+
+    def _apply(self, control: Control, received_ns: int) -> list[tuple[Rows, ...]]:
+        rows_before = len(self.memory.tokens)
+        self._setup.apply(control, received_ns)
+        if len(self.memory.tokens) != rows_before:
+            self._out = self._fresh_outputs()
+        if control.type is not ControlType.SESSION_CLOSED:
+            return []
+        self.closed = True
+        finish(self.memory, self._out)
+        return [self._drain()]
+
+    def _run(self, batch: RecordBatch, first: int, end: int) -> Iterator[tuple[Rows, ...]]:
+        while first < end:
+            reached = run(self.memory, self._out, batch.buffer, batch.table, first, end)
+            if reached == first:
+                raise EngineError(f"record {batch.table['number'][first]} does not fit into fresh buffers")
+            first = reached
+            yield self._drain()
+
+    def _drain(self) -> tuple[Rows, ...]:
+        out, counts = self._out, self._out.counts
+        drained = (
+            out.bars[: counts[BARS]].copy(),
+            out.indicators[: counts[INDICATORS]].copy(),
+            out.signals[: counts[SIGNALS]].copy(),
+            out.features[: counts[FEATURES]].copy(),
+            out.pulses[: counts[PULSES]].copy(),
+        )
+        counts[:] = 0
+        return drained
+
+    def _collect(self, parts: list[tuple[Rows, ...]]) -> Produced:
+        empty = self._drain()
+        bars, indicators, signals = (np.concatenate([empty[k], *(part[k] for part in parts)]) for k in range(3))
+        entries = {
+            "bars": _by_record(bars, BAR),
+            "indicators": _by_record(indicators, INDICATOR),
+            "signals": _by_row(signals),
+            "features": _by_pulse(parts),
+        }
+        for family, found in entries.items():
+            self.counts[family] += len(found)
+            for entry in found:
+                self.digests[family] = hashlib.sha256(self.digests[family] + entry.block).digest()
+        return Produced(bars, indicators, signals, entries)
+
+    def _make_room(self, batch: RecordBatch) -> None:
+        longest = int(batch.table["length"].max()) if len(batch) else 0
+        if longest > self._frame_bytes:
+            self._frame_bytes = longest
+            self._out = self._fresh_outputs()
+
+    def _fresh_outputs(self) -> Outputs:
+        ticks, damage = tick_capacity(self._frame_bytes), damage_capacity(self._frame_bytes)
+        return empty_outputs(len(self.memory.tokens), ticks, damage)
+
+
+def _by_record(rows: Rows, schema: Schema) -> list[Entry]:
+    if not len(rows):
+        return []
+    records = rows["record"]
+    starts = np.concatenate([[0], np.flatnonzero(records[1:] != records[:-1]) + 1, [len(rows)]]).tolist()
+    return [Entry(int(records[start]), 0, pack_rows(schema, rows[start:end])) for start, end in pairwise(starts)]
+
+
+def _by_row(rows: Rows) -> list[Entry]:
+    entries: list[Entry] = []
+    for row in range(len(rows)):
+        record = int(rows["record"][row])
+        entries.append(Entry(record, _next_part(entries, record), pack_rows(SIGNAL, rows[row : row + 1])))
+    return entries
+
+
+def _by_pulse(parts: list[tuple[Rows, ...]]) -> list[Entry]:
+    entries: list[Entry] = []
+    for part in parts:
+        features, pulses = part[FEATURES], part[PULSES]
+        for record, first, count in pulses.tolist():
+            block = pack_rows(FEATURE, features[first : first + count])
+            entries.append(Entry(record, _next_part(entries, record), block))
+    return entries
+
+
+def _next_part(entries: list[Entry], record: int) -> int:
+    return entries[-1].part + 1 if entries and entries[-1].record == record else 0
