@@ -1,11 +1,13 @@
 """What the rooms ask of the outside, as small protocols: a room gets an object handed in, never another room."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
 import polars as pl
 
 from trading_platform.wire.journal_records import RecordBatch
+from trading_platform.wire.records import Rows
 
 
 class RecordSource(Protocol):
@@ -31,3 +33,37 @@ class TableStore(Protocol):
         """Return the sessions that hold rows, ascending."""
 
 
+@dataclass(frozen=True, slots=True)
+class LivePosition:
+    """How far a session's live outputs reach: the last record, what was written up to it, and whether more may come.
+
+    `last_closed` is the end of the last closed five-minute interval, seconds since the epoch.
+    """
+
+    record: int
+    features_digest: str
+    bars: int
+    indicators: int
+    signals: int
+    last_closed: int
+    closed: bool
+
+
+class LiveOutputs(Protocol):
+    """What the engine wrote for a session while it ran."""
+
+    def position(self, session: date) -> LivePosition | None:
+        """Return how far the outputs reach, None when nothing of the session is held."""
+
+    def read_bars(self, session: date) -> tuple[Rows, Rows]:
+        """Return all rows of bars and of indicators, in the order in which they were written."""
+
+    def read_signals(self, session: date) -> Rows:
+        """Return all rows of signals, in the order in which they were written."""
+
+
+class BlockPublisher(Protocol):
+    """Where the recorder finds the blocks that it announces to the engine."""
+
+    def publish_block(self, family: str, content: bytes) -> str:
+        """Make `content` the current block of a family (baseline or seeds); return its sha256."""

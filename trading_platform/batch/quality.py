@@ -1,0 +1,155 @@
+"""What must hold of each table, as rules that count what breaks them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from trading_platform.batch.reference import segment_of
+from trading_platform.errors import NoSessionError, UnknownSessionDate
+from trading_platform.market.sessions import SessionClass, SessionTable
+from trading_platform.market.universe import PER_SOCKET, SOCKETS
+
+NEEDED_SHARE = 0.8
+"""Part of the rows of baselines and seeds that must be known; below it the session starts half blind."""
+
+RSI_RANGE = (0.0, 100.0)
+
+Fact = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Whether a table is sound, and the counts that say so."""
+
+    passed: bool
+    facts: Mapping[str, Fact]
+
+
+def instruments_sound(rows: pl.DataFrame, session: date) -> Finding:
+    """Refuse tokens that stand twice or contradict their segment, contracts that are over, steps of zero."""
+    token_segment = segment_of(pl.col("token"))
+    known = token_segment.is_not_null() & (pl.col("token") // 256 == pl.col("exchange_token"))
+    return _faults(
+        rows,
+        {
+            "duplicate tokens": pl.col("token").is_duplicated(),
+            "token contradicts segment": known & (token_segment != pl.col("segment").str.split("-").list.first()),
+            "expired contracts": (pl.col("expiry") < session).fill_null(value=False),
+            "lot size below 1": pl.col("lot_size") < 1,
+        },
+    )
+
+
+def universe_sound(rows: pl.DataFrame, instruments: pl.DataFrame) -> Finding:
+    """Refuse what the day's dump does not list, what stands twice, and more than the sockets carry."""
+    listed = instruments["token"].implode()
+    finding = _faults(
+        rows,
+        {
+            "not in the dump": ~pl.col("token").is_in(listed),
+            "duplicate tokens": pl.col("token").is_duplicated(),
+            "sockets over their limit": (pl.len().over("socket") > PER_SOCKET) | (pl.col("socket") > SOCKETS),
+        },
+    )
+    return Finding(finding.passed and rows.height > 0, finding.facts)
+
+
+def bars_sound(rows: pl.DataFrame, table: SessionTable, session: date) -> Finding:
+    """Refuse prices out of order, bars that stand twice, and bars outside the hours of every covered exchange."""
+    low, high = pl.col("low"), pl.col("high")
+    prices = [pl.col(name) for name in ("open", "high", "low", "close")]
+    ordered = pl.all_horizontal((price >= low) & (price <= high) for price in prices)
+    opens, closes = opening_hours(table, session)
+    return _faults(
+        rows,
+        {
+            "prices out of order or unknown": ~ordered.fill_null(value=False),
+            "duplicate bars": pl.struct("symbol", "segment", "start", "kind").is_duplicated(),
+            "outside opening hours": ~((pl.col("start") >= opens) & (pl.col("start") < closes)),
+            "negative volume": (pl.col("volume") < 0).fill_null(value=False),
+        },
+    )
+
+
+def opening_hours(table: SessionTable, session: date) -> tuple[pl.Expr, pl.Expr]:
+    """Return the first and one past the last moment of any phase of any covered exchange on this date."""
+    moments = []
+    for session_class in SessionClass:
+        try:
+            phases = table.session(session_class, session).phases
+        except (NoSessionError, UnknownSessionDate):
+            continue
+        moments += [(phase.start, phase.end) for phase in phases]
+    return pl.lit(min(start for start, _ in moments)), pl.lit(max(end for _, end in moments))
+
+
+def baselines_sound(rows: pl.DataFrame) -> Finding:
+    """Refuse baselines of which too few are known, or that are not positive."""
+    known = rows["expected_median"].count()
+    share = known / rows.height if rows.height else 0.0
+    wrong = rows.filter(pl.col("expected_median") <= 0).height
+    facts: dict[str, Fact] = {
+        "rows": rows.height,
+        "known share": round(share, 4),
+        "needed share": NEEDED_SHARE,
+        "not positive": wrong,
+    }
+    return Finding(share >= NEEDED_SHARE and not wrong, facts)
+
+
+def seeds_sound(rows: pl.DataFrame) -> Finding:
+    """Refuse seeds of which too few are warm, or whose RSI or ATR cannot be."""
+    warm = rows.drop_nulls(["ema_20", "rsi_14", "atr_14"])
+    share = warm.height / rows.height if rows.height else 0.0
+    impossible = warm.filter(~pl.col("rsi_14").is_between(*RSI_RANGE) | (pl.col("atr_14") < 0)).height
+    facts: dict[str, Fact] = {
+        "rows": rows.height,
+        "warm share": round(share, 4),
+        "needed share": NEEDED_SHARE,
+        "impossible values": impossible,
+    }
+    return Finding(share >= NEEDED_SHARE and not impossible, facts)
+
+
+def snapshots_sound(rows: pl.DataFrame, bars: pl.DataFrame) -> Finding:
+    """Refuse values that cannot be, rows without their minute bar, and minute bars without a row."""
+    key = ["token", "start"]
+    continuous = bars.drop_nulls("token").filter(pl.col("kind") == 0).select(key)
+    minutes = rows.filter((pl.col("interval") == 1) & (pl.col("revision") == 0)).select(key)
+    finding = _faults(
+        rows,
+        {
+            "RSI outside 0 to 100": ~pl.col("rsi_14").is_between(*RSI_RANGE).fill_null(value=True),
+            "negative ATR": (pl.col("atr_14") < 0).fill_null(value=False),
+            "negative relative volume": (pl.col("rvol_bar") < 0).fill_null(value=False),
+            "duplicate rows": pl.struct("token", "interval", "start", "revision").is_duplicated(),
+        },
+    )
+    without_bar = minutes.join(continuous, on=key, how="anti").height
+    without_row = continuous.join(minutes, on=key, how="anti").height
+    facts = {**finding.facts, "rows without a bar": without_bar, "bars without a row": without_row}
+    return Finding(finding.passed and not without_bar and not without_row, facts)
+
+
+def signals_sound(rows: pl.DataFrame) -> Finding:
+    """Refuse signals that were known before their bar ended, or whose stop and target lie on the wrong side."""
+    entry, stop, target = pl.col("entry_ref"), pl.col("stop"), pl.col("target")
+    wrong_side = (pl.col("direction") * (entry - stop) < 0) | (pl.col("direction") * (target - entry) < 0)
+    length = (pl.col("confirmed_at") - pl.col("formed_at")).dt.total_minutes()
+    return _faults(
+        rows,
+        {
+            "known before the bar ended": pl.col("known_at") < pl.col("confirmed_at"),
+            "length is not the interval": length != pl.col("interval"),
+            "stop or target on the wrong side": wrong_side.fill_null(value=False),
+            "duplicate signals": pl.struct("token", "pattern", "interval", "formed_at", "direction").is_duplicated(),
+        },
+    )
+
+
+def _faults(rows: pl.DataFrame, rules: Mapping[str, pl.Expr]) -> Finding:
+    counts = rows.select(broken.sum().alias(name) for name, broken in rules.items()).row(0, named=True)
+    facts: dict[str, Fact] = {"rows": rows.height} | {name: int(count or 0) for name, count in counts.items()}
+    return Finding(not any(counts.values()), facts)

@@ -1,0 +1,92 @@
+"""What Dagster reads and writes in Redis: a session's live outputs, and the blocks that the recorder announces."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import redis
+
+from trading_platform.errors import BlockFormatError, StoreUnavailable
+from trading_platform.ports import LivePosition
+from trading_platform.wire import redis_keys
+from trading_platform.wire.blocks import content_hash
+from trading_platform.wire.records import BAR, INDICATOR, SIGNAL, Rows, Schema, unpack_rows
+
+_PAGE = 1000
+_CURRENT = {"baseline": redis_keys.baseline_current, "seeds": redis_keys.seeds_current}
+
+
+class RedisStore:
+    """The live outputs and blocks of one shard."""
+
+    def __init__(self, client: "redis.Redis", shard: str) -> None:
+        self._client: Any = client
+        self._shard = shard
+
+    def position(self, session: date) -> LivePosition | None:
+        """Return how far the outputs reach, None when nothing of the session is held."""
+        fields = self._ask("HGETALL", redis_keys.position(self._shard, session))
+        if not fields:
+            return None
+        try:
+            return LivePosition(
+                record=int(fields[b"record"]),
+                features_digest=fields[b"features_digest"].decode("ascii"),
+                bars=int(fields[b"bars"]),
+                indicators=int(fields[b"indicators"]),
+                signals=int(fields[b"signals"]),
+                last_closed=int(fields[b"last_closed"]),
+                closed=fields[b"state"] == b"closed",
+            )
+        except (KeyError, ValueError) as error:
+            raise BlockFormatError(f"the position of {session} in Redis is not one that we write: {error!r}") from error
+
+    def read_bars(self, session: date) -> tuple[Rows, Rows]:
+        """Return all rows of bars and of indicators, in the order in which they were written."""
+        entries = self._entries(redis_keys.bars(self._shard, session))
+        return _joined(BAR, entries, b"bars"), _joined(INDICATOR, entries, b"indicators")
+
+    def read_signals(self, session: date) -> Rows:
+        """Return all rows of signals, in the order in which they were written."""
+        return _joined(SIGNAL, self._entries(redis_keys.signals(self._shard, session)), b"signal")
+
+    def last_bar_entry(self, session: date) -> str | None:
+        """Return the ID of the newest entry of closed bars, None when there is none."""
+        found = self._ask("XREVRANGE", redis_keys.bars(self._shard, session), "+", "-", "COUNT", 1)
+        return found[0][0].decode("ascii") if found else None
+
+    def wait_for_bars(self, session: date, after: str, milliseconds: int) -> bool:
+        """Wait for an entry of closed bars after the ID `after`; return whether one came."""
+        key = redis_keys.bars(self._shard, session)
+        return bool(self._ask("XREAD", "COUNT", 1, "BLOCK", milliseconds, "STREAMS", key, after))
+
+    def publish_block(self, family: str, content: bytes) -> str:
+        """Make `content` the current block of a family (baseline or seeds); return its sha256.
+
+        The content is written before the name, so that a reader never finds a name without content.
+        """
+        sha256 = content_hash(content)
+        self._ask("SET", redis_keys.blob(self._shard, sha256), content)
+        self._ask("SET", _CURRENT[family](self._shard), sha256)
+        return sha256
+
+    def _entries(self, key: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        entries: list[tuple[bytes, dict[bytes, bytes]]] = []
+        start = "-"
+        while page := self._ask("XRANGE", key, start, "+", "COUNT", _PAGE):
+            entries += page
+            start = "(" + page[-1][0].decode("ascii")
+        return entries
+
+    def _ask(self, *command: Any) -> Any:
+        try:
+            return self._client.execute_command(*command)
+        except redis.RedisError as error:
+            raise StoreUnavailable(
+                f"Redis did not answer {command[0]}: {error}; start it, or mend TP_REDIS_URL"
+            ) from error
+
+
+def _joined(schema: Schema, entries: list[tuple[bytes, dict[bytes, bytes]]], field: bytes) -> Rows:
+    parts = [unpack_rows(schema, fields[field]) for _, fields in entries if field in fields]
+    return np.concatenate(parts) if parts else np.zeros(0, schema.dtype)
