@@ -5,6 +5,7 @@ The same content always gives the same bytes, so that its sha256 can name it.
 """
 
 import hashlib
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,20 +83,34 @@ def _header(block: bytes) -> tuple[dict[str, Any], int]:
         header = orjson.loads(block[_PREFIX.size : _PREFIX.size + size])
     except orjson.JSONDecodeError as error:
         raise BlockFormatError(f"the header of a packed block is not JSON: {error}") from error
-    if not isinstance(header, dict) or not isinstance(header.get("arrays"), list):
-        raise BlockFormatError("the header of a packed block lacks its list of arrays")
+    if not isinstance(header, dict) or not isinstance(header.get("meta"), dict):
+        raise BlockFormatError("the header of a packed block lacks its meta")
+    arrays = header.get("arrays")
+    if not isinstance(arrays, list) or not all(_is_array_entry(entry) for entry in arrays):
+        raise BlockFormatError("the header of a packed block lacks a usable list of arrays")
+    if len({entry["name"] for entry in arrays}) != len(arrays):
+        raise BlockFormatError("the header of a packed block names an array twice")
     return header, _PREFIX.size + size
 
 
+def _is_array_entry(entry: object) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        return False
+    dtype, shape = entry.get("dtype"), entry.get("shape")
+    known = isinstance(dtype, str) and dtype in _TYPES
+    # a bool is an int to isinstance
+    return known and isinstance(shape, list) and all(type(length) is int and length >= 0 for length in shape)
+
+
 def _array(block: bytes, entry: dict[str, Any], offset: int) -> tuple[NDArray[Any], int]:
-    if entry.get("dtype") not in _TYPES or not all(isinstance(n, int) and n >= 0 for n in entry.get("shape", [-1])):
-        raise BlockFormatError(f"array {entry.get('name')!r} of a packed block has no usable type or shape")
     dtype = np.dtype(entry["dtype"])
-    count = 1
-    for length in entry["shape"]:
-        count *= length
+    count = math.prod(entry["shape"])
     size = count * dtype.itemsize
     if offset + size > len(block):
         raise BlockFormatError(f"array {entry['name']!r} reaches beyond the end of its block")
-    array = np.frombuffer(block, dtype=dtype, count=count, offset=offset).reshape(entry["shape"])
+    try:
+        array = np.frombuffer(block, dtype=dtype, count=count, offset=offset).reshape(entry["shape"])
+    except ValueError as error:
+        # too many dimensions, or empty with one that no memory could hold
+        raise BlockFormatError(f"array {entry['name']!r} has a shape that numpy refuses: {error}") from error
     return array, offset + size + (-size % _ALIGN)
