@@ -6,8 +6,8 @@ how Kite writes what it does not know, a null time becomes a zero word, and only
 
 import numpy as np
 
-from trading_platform.calc.kernel import kernel
 from trading_platform.errors import PacketError
+from trading_platform.jit import kernel
 from trading_platform.wire.kite_layout import (
     COUNT_BYTES,
     DEPTH_OFFSET,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trading_platform.calc.kernel import kernel
+from trading_platform.jit import kernel
 
 HEARTBEAT = b"\x00"
 

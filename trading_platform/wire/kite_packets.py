@@ -8,7 +8,7 @@
 
 import numpy as np
 
-from trading_platform.calc.kernel import kernel
+from trading_platform.jit import kernel
 from trading_platform.wire.kite_layout import (
     COUNT_BYTES,
     DAMAGE,

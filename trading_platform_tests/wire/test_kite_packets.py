@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading_platform.calc.kernel import kernel
+from trading_platform.jit import kernel
 from trading_platform.wire.kite_packets import (
     DAMAGE,
     HEARTBEAT,
