@@ -97,5 +97,5 @@ def day_volume_faults(day_key: Ints, volume: Floats) -> Faults:
     return faults
 
 
-def _mark(faults: Faults, fault: BarFault, where: NDArray[np.bool_]) -> None:
+def _mark(faults: Faults, fault: BarFault, where: NDArray[np.bool_] | np.bool_) -> None:
     faults[(faults == BarFault.NONE) & where] = fault

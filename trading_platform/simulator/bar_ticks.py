@@ -139,7 +139,8 @@ def _seconds(bars: SessionBars, bar: Ints, ordinal: Ints, count: Ints) -> Ints:
     """Give each tick a second in its own equal part of the minute."""
     width = SECONDS_PER_BAR // count[bar]
     start = bars.start[bar]
-    return start + ordinal * width + scatter(bars.token[bar], start, ordinal) % width
+    seconds: Ints = start + ordinal * width + scatter(bars.token[bar], start, ordinal) % width
+    return seconds
 
 
 def _volumes(bars: SessionBars, bar: Ints, ordinal: Ints, count: Ints) -> Ints:
@@ -159,13 +160,16 @@ def _average(word: Ints, traded: Ints, volume: Ints, first: Ints) -> Ints:
     # whole numbers wrap around, so the difference is exact whatever other instruments have turned over before
     turnover = np.cumsum(word * traded)
     own = turnover - (turnover - word * traded)[first]
-    return np.rint(np.divide(own, volume, out=np.zeros(len(word)), where=volume > 0)).astype(np.int64)
+    mean = np.divide(own, volume, out=np.zeros(len(word)), where=volume > 0)
+    words: Ints = np.rint(mean).astype(np.int64)
+    return words
 
 
 def _running_highest(word: Ints, group: Ints) -> Ints:
     """Return the highest word so far within each group; groups stand together."""
     apart = group * (1 << 34)
-    return np.maximum.accumulate(word + apart) - apart
+    highest: Ints = np.maximum.accumulate(word + apart) - apart
+    return highest
 
 
 def _sorted_by_time(columns: TickColumns, bars: SessionBars) -> TickColumns:

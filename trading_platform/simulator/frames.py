@@ -1,5 +1,6 @@
 """Lay the ticks of a session out as frames on a simulated clock: data, or a heartbeat in a second without any."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -84,6 +85,6 @@ def _blocks(bars: SessionBars, columns: TickColumns, begins: NDArray[np.int64]) 
         stop = max(start + 1, int(np.searchsorted(edges, edges[start] + _BLOCK_TICKS, side="right")) - 1)
         rows = tick_rows(bars, columns, int(edges[start]), int(edges[stop]))
         inside = (edges[start : stop + 1] - edges[start]).tolist()
-        for begin, end in zip(inside[:-1], inside[1:], strict=True):
+        for begin, end in itertools.pairwise(inside):
             yield rows[begin:end]
         start = stop
