@@ -58,6 +58,8 @@ def decode_files(files: list[Path], out: TextIO, err: TextIO) -> int:
             print(error, file=err)
             codes.add(EXIT_UNREADABLE_FILE)
             continue
+        if not payload:
+            print(f"{file}: empty, not even a heartbeat", file=err)
         ticks, damage = decode(payload)
         out.writelines(orjson.dumps(official_tick(tick)).decode() + "\n" for tick in ticks)
         for row in damage:
@@ -106,11 +108,11 @@ def _describe(row: np.void) -> str:
         case DamageKind.UNKNOWN_LENGTH:
             return f"a packet of unknown length {length} at byte {offset}: skipped"
         case DamageKind.TRUNCATED:
-            return f"the frame ends inside a packet: {length} bytes from byte {offset} unread, {packets} packets lost"
+            return f"the frame ends inside a packet: {length} bytes from byte {offset} unread, packets lost: {packets}"
         case DamageKind.TRAILING_BYTES:
             return f"{length} bytes after the last packet, from byte {offset}: unread"
         case DamageKind.MISSING_PACKETS:
-            return f"the frame ends at byte {offset}, {packets} packets before the number that it announces"
+            return f"the frame ends at byte {offset} before all announced packets, missing: {packets}"
 
 
 def _hints(file: Path, payload: bytes, ticks: int) -> list[str]:
