@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from trading_platform.batch.dump_file import DumpText, read_text
-from trading_platform.errors import BadFileError
+from trading_platform.errors import BadFileError, InstrumentError
 from trading_platform.market.instrument_rows import KITE_COLUMNS, Fault, Reason, Row, RowError, read_fields, split_line
 from trading_platform.market.instruments import Instrument, InstrumentDay, token_of
 
@@ -44,11 +44,11 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """What a dump holds: good rows in order, lines set aside, and what is odd about rows that were kept."""
+    """What a dump holds: good rows in order, lines set aside, and the lines of rows that were kept though odd."""
 
     rows: pl.DataFrame
     rejected: tuple[Rejected, ...]
-    notes: dict[str, int]
+    notes: dict[str, tuple[int, ...]]
     blank_lines: int
     unknown_columns: tuple[str, ...]
     damage: str | None
@@ -81,8 +81,8 @@ def parse_dump(text: DumpText, *, name: str) -> Dump:
     lines = text.content.removeprefix(_BOM).split(b"\n")
     # without a last line end there is a last row, and with one there is none
     unfinished = lines.pop() if not lines[-1] else lines[-1]
-    header = _read_header(lines[0] if lines else b"", name)
-    rows: list[Row] = []
+    header = _read_header(lines[0] if lines else b"", f"{name} ({text.damage})" if text.damage else name)
+    rows: dict[int, Row] = {}
     rejected: list[Rejected] = []
     blank = 0
     cut_line = len(lines) if text.cut and unfinished else None
@@ -92,11 +92,11 @@ def parse_dump(text: DumpText, *, name: str) -> Dump:
             blank += 1
             continue
         try:
-            rows.append(_read_row(raw, header, cut=number == cut_line))
+            rows[number] = _read_row(raw, header, cut=number == cut_line)
         except RowError as broken:
             rejected.append(Rejected(number, broken.fault, raw))
     return Dump(
-        rows=_frame(rows),
+        rows=_frame(rows.values()),
         rejected=tuple(rejected),
         notes=_notes(rows),
         blank_lines=blank,
@@ -117,8 +117,11 @@ def day_of(session: date, rows: pl.DataFrame) -> InstrumentDay:
 
 
 def rows_of(instruments: Iterable[Instrument]) -> pl.DataFrame:
-    """Turn instruments into rows of a dump; last_price is 0, as in Kite's own."""
-    return _frame([_row_of(instrument) for instrument in instruments])
+    """Turn instruments into rows of a dump; last_price is 0, as in Kite's own; raise InstrumentError."""
+    try:
+        return _frame(_row_of(instrument) for instrument in instruments)
+    except (TypeError, OverflowError) as error:
+        raise InstrumentError(f"an instrument has a value that no dump can hold: {error}; mend it") from error
 
 
 def dump_csv(instruments: Iterable[Instrument]) -> bytes:
@@ -174,19 +177,27 @@ def _read_row(raw: bytes, header: _Header, *, cut: bool) -> Row:
     return read_fields([fields[place] for place in header.places])
 
 
-def _notes(rows: list[Row]) -> dict[str, int]:
-    """Count what is odd about rows that are kept; a union of days repeats tokens, one day's dump must not."""
-    expected = [(row[0], token_of(row[1], row[10])) for row in rows]
-    counts = {
-        "token_mismatch": sum(1 for token, formed in expected if formed is not None and token != formed),
-        "unknown_segment": sum(1 for _, formed in expected if formed is None),
-        "repeated_token": len(rows) - len({row[0] for row in rows}),
-        "repeated_key": len(rows) - len({(row[11], row[2]) for row in rows}),
-    }
-    return {note: count for note, count in counts.items() if count}
+def _notes(rows: dict[int, Row]) -> dict[str, tuple[int, ...]]:
+    """List the lines of rows that are kept though odd; a union of days repeats tokens, one day's dump must not."""
+    found: dict[str, list[int]] = {}
+    tokens: set[int] = set()
+    keys: set[tuple[str, str]] = set()
+    for number, (token, exchange_token, symbol, *_, segment, exchange) in rows.items():
+        formed = token_of(exchange_token, segment)
+        odd = {
+            "unknown_segment": formed is None,
+            "token_mismatch": formed is not None and token != formed,
+            "repeated_token": token in tokens,
+            "repeated_key": (exchange, symbol) in keys,
+        }
+        for note in (name for name, is_odd in odd.items() if is_odd):
+            found.setdefault(note, []).append(number)
+        tokens.add(token)
+        keys.add((exchange, symbol))
+    return {note: tuple(numbers) for note, numbers in found.items()}
 
 
-def _frame(rows: list[Row]) -> pl.DataFrame:
+def _frame(rows: Iterable[Row]) -> pl.DataFrame:
     columns = list(zip(*rows, strict=True)) or [()] * len(KITE_COLUMNS)
     return pl.DataFrame(
         [

@@ -1,5 +1,6 @@
 """`trading-platform instruments`: what can be done with a day's dump at the command line."""
 
+import io
 import os
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +13,13 @@ from trading_platform.errors import BadFileError
 
 _UNUSABLE = 2
 _SET_ASIDE = 3
+_SHOWN_LINES = 10
 
 _PARSE_HELP = """Turn a Kite instrument dump (.csv or .csv.gz) into typed Parquet with Kite's column names.
 
-Every row is accounted for: rows in = rows written + rows aside. A broken row goes to OUT.rejected.csv beside --out
-with its line number and reason; its neighbours are kept.
+Every row is accounted for: rows in = rows written + rows aside. A broken row goes to NAME.rejected.csv beside --out
+NAME.parquet with its line number and reason; its neighbours are kept. Without broken rows an older
+file of that name is removed.
 
 Example: trading-platform instruments parse instruments.csv.gz --out instruments.parquet
 
@@ -41,8 +44,9 @@ def parse(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")] = False,
 ) -> None:
     """Parse one dump and say what became of every row."""
-    rejected_file = out.with_suffix(".rejected.csv")
+    rejected_file = out.parent / f"{out.stem}.rejected.csv"
     try:
+        _refuse_overwriting(file, (out, rejected_file))
         dump = read_dump(file)
         _write(dump, out=out, rejected_file=rejected_file)
     except BadFileError as error:
@@ -59,6 +63,12 @@ def _group() -> None:
     """Group the commands about dumps."""
 
 
+def _refuse_overwriting(file: Path, written: tuple[Path, ...]) -> None:
+    for path in written:
+        if path.resolve() == file.resolve():
+            raise BadFileError(f"{path} would replace the dump that is read; choose another --out")
+
+
 def _write(dump: Dump, *, out: Path, rejected_file: Path) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -67,20 +77,23 @@ def _write(dump: Dump, *, out: Path, rejected_file: Path) -> None:
             _replace(rejected_file, rejected_csv(dump.rejected))
         else:
             rejected_file.unlink(missing_ok=True)
-        unfinished = out.with_name(f".{out.name}.unfinished")
-        dump.rows.write_parquet(unfinished)
-        unfinished.replace(out)
+        parquet = io.BytesIO()
+        dump.rows.write_parquet(parquet)
+        _replace(out, parquet.getvalue())
     except OSError as error:
         raise BadFileError(f"{out} cannot be written: {error.strerror or error}; mend that") from error
 
 
 def _replace(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
+    unfinished = path.parent / f".{path.name}.unfinished"
+    try:
+        with unfinished.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _summary(dump: Dump, *, file: Path, out: Path, rejected_file: Path) -> dict[str, object]:
@@ -92,7 +105,9 @@ def _summary(dump: Dump, *, file: Path, out: Path, rejected_file: Path) -> dict[
         "rows_aside": len(dump.rejected),
         "rejected_file": str(rejected_file) if dump.rejected else None,
         "reasons": dump.reasons,
-        "notes": dump.notes,
+        "notes": {
+            note: {"rows": len(lines), "first_lines": list(lines[:_SHOWN_LINES])} for note, lines in dump.notes.items()
+        },
         "blank_lines": dump.blank_lines,
         "unknown_columns": list(dump.unknown_columns),
         "damage": dump.damage,
@@ -109,8 +124,8 @@ def _complain(dump: Dump, *, file: Path, rejected_file: Path) -> None:
     if dump.rejected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in dump.reasons.items())
         typer.echo(f"{len(dump.rejected)} rows set aside in {rejected_file}: {reasons}", err=True)
-    for note, count in dump.notes.items():
-        typer.echo(f"kept, but odd: {note} in {count} rows", err=True)
+    for note, lines in dump.notes.items():
+        typer.echo(f"kept, but odd: {note} in {len(lines)} rows, first on line {lines[0]}", err=True)
     if dump.blank_lines:
         typer.echo(f"{dump.blank_lines} blank lines passed over", err=True)
     if dump.unknown_columns:

@@ -160,7 +160,7 @@ def session_class(instrument: Instrument, fno_names: frozenset[str]) -> SessionC
     `fno_names` comes from the same day's dump: a cash name is F&O when one of that day's derivatives bears it as its
     name. A token whose last byte contradicts the segment is refused, since its packets would be read wrongly.
     """
-    _refuse_wrong_token(instrument)
+    _refuse_contradiction(instrument)
     if instrument.is_index:
         found = _CLASS_OF_INDEX.get(instrument.exchange)
     elif instrument.exchange in _CLASS_OF_CASH and not instrument.is_derivative:
@@ -176,7 +176,12 @@ def session_class(instrument: Instrument, fno_names: frozenset[str]) -> SessionC
     return found
 
 
-def _refuse_wrong_token(instrument: Instrument) -> None:
+def _refuse_contradiction(instrument: Instrument) -> None:
+    if instrument.segment.partition("-")[0] not in (instrument.exchange, "INDICES"):
+        raise InstrumentError(
+            f"{instrument.key}: segment {instrument.segment} does not belong to exchange {instrument.exchange}; leave "
+            "it out"
+        )
     code = segment_code(instrument.segment)
     if code is not None and instrument.token & 0xFF != code:
         raise InstrumentError(

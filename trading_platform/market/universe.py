@@ -195,6 +195,8 @@ def _take_chain(selection: _Selection, rule: ChainRule) -> None:
 def _live(selection: _Selection, underlying: str, kinds: tuple[str, ...]) -> list[Instrument]:
     day = selection.day
     derivatives = [one for one in day.by_underlying.get(underlying, ()) if one.instrument_type in kinds]
+    for undated in (one for one in derivatives if one.expiry is None):
+        selection.miss(undated.key, "the dump gives no expiry of this derivative")
     return [one for one in derivatives if one.is_live(day.session)]
 
 
