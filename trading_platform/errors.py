@@ -75,3 +75,7 @@ class InstrumentError(PlatformError):
 
 class UniverseError(PlatformError):
     """Subscription rules that contradict themselves or ask for more than the sockets carry."""
+
+
+class BrokerError(PlatformError):
+    """Kite refuses a request, cannot be reached, or no credentials are set."""

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="folder of journal, lake, dumps, state files and embedded server")
     shard: str = Field("k1", pattern=r"^[a-z0-9_-]{1,16}$", description="name of the Kite key that feeds this shard")
     redis_url: SecretStr | None = Field(None, description="any Redis >= 7.0; absent: the embedded Valkey is used")
+    kite_api_key: SecretStr | None = Field(None, description="API key of the Kite app; absent: nothing is fetched")
+    kite_access_token: SecretStr | None = Field(None, description="access token of today's login")
     state_every_seconds: float = Field(30.0, gt=0, description="real seconds between two state files of the engine")
     webserver_port: int = Field(3000, ge=1, le=65535, description="port of the Dagster UI on loopback")
     calculation: CalculationSettings = CalculationSettings()

@@ -86,9 +86,13 @@ def opening_hours(table: SessionTable, session: date) -> tuple[pl.Expr, pl.Expr]
 
 
 def baselines_sound(rows: pl.DataFrame) -> Finding:
-    """Refuse baselines of which too few are known, or that are not positive."""
-    known = rows["expected_median"].count()
-    share = known / rows.height if rows.height else 0.0
+    """Refuse baselines that are not positive, or of which too few are known.
+
+    Only instruments with at least half of the longest history count: a new contract cannot have a baseline yet.
+    """
+    longest = pl.col("sessions_used").max()
+    established = rows.filter(longest.over("token") * 2 >= longest)
+    share = established["expected_median"].count() / established.height if established.height else 0.0
     wrong = rows.filter(pl.col("expected_median") <= 0).height
     facts: dict[str, Fact] = {
         "rows": rows.height,
@@ -151,5 +155,5 @@ def signals_sound(rows: pl.DataFrame) -> Finding:
 
 def _faults(rows: pl.DataFrame, rules: Mapping[str, pl.Expr]) -> Finding:
     counts = rows.select(broken.sum().alias(name) for name, broken in rules.items()).row(0, named=True)
-    facts: dict[str, Fact] = {"rows": rows.height} | {name: int(count or 0) for name, count in counts.items()}
+    facts: dict[str, Fact] = {"rows": rows.height, **{name: int(count or 0) for name, count in counts.items()}}
     return Finding(not any(counts.values()), facts)

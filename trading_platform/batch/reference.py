@@ -7,7 +7,7 @@ import polars as pl
 
 from trading_platform.batch.instrument_dump import Dump, day_of
 from trading_platform.errors import MissingInput
-from trading_platform.market.instruments import SEGMENT_CODES, InstrumentDay
+from trading_platform.market.instruments import FUTURE, OPTION_TYPES, SEGMENT_CODES, InstrumentDay
 from trading_platform.market.universe import ChainRule, Universe, UniverseRules, subscription_universe
 
 _RENAMED = {"instrument_token": "token", "tradingsymbol": "symbol"}
@@ -123,19 +123,19 @@ def with_tokens(bars: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
 
 def _everything(day: InstrumentDay, indices: tuple[str, ...]) -> UniverseRules:
     plain = [one for one in day.instruments if not one.is_index and not one.is_derivative]
-    options = sorted({one.underlying for one in day.instruments if one.instrument_type in {"CE", "PE"}})
-    futures = sorted({one.underlying for one in day.instruments if one.instrument_type == "FUT"})
+    options = sorted({one.underlying for one in day.instruments if one.instrument_type in OPTION_TYPES})
+    futures = sorted({one.underlying for one in day.instruments if one.instrument_type == FUTURE})
     return UniverseRules(
         indices=indices,
         cash=tuple(one.key for one in plain),
         futures_of=tuple(futures),
-        futures_expiries=max(1, len({one.expiry for one in day.instruments})),
+        futures_expiries=max(1, len({one.expiry for one in day.instruments if one.instrument_type == FUTURE})),
         chains=tuple(_whole_chain(day, underlying) for underlying in options),
     )
 
 
 def _whole_chain(day: InstrumentDay, underlying: str) -> ChainRule:
-    options = [one for one in day.by_underlying[underlying] if one.instrument_type != "FUT"]
+    options = [one for one in day.by_underlying[underlying] if one.instrument_type in OPTION_TYPES]
     strikes = sorted({one.strike for one in options})
     expiries = len({one.expiry for one in options})
     return ChainRule(underlying, expiries, len(strikes), strikes[len(strikes) // 2])

@@ -63,11 +63,15 @@ class RedisStore:
     def publish_block(self, family: str, content: bytes) -> str:
         """Make `content` the current block of a family (baseline or seeds); return its sha256.
 
-        The content is written before the name, so that a reader never finds a name without content.
+        The content is written before the name, so that a reader never finds a name without content. The block that
+        was current before is forgotten after a while; a journal that announced it holds its own copy.
         """
         sha256 = content_hash(content)
         self._ask("SET", redis_keys.blob(self._shard, sha256), content)
-        self._ask("SET", _CURRENT[family](self._shard), sha256)
+        before = self._ask("SET", _CURRENT[family](self._shard), sha256, "GET")
+        if before and before != sha256.encode("ascii"):
+            replaced = redis_keys.blob(self._shard, before.decode("ascii"))
+            self._ask("EXPIRE", replaced, redis_keys.SESSION_SECONDS)
         return sha256
 
     def _entries(self, key: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
