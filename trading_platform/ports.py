@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
+from trading_platform.wire.control_records import ControlType
+from trading_platform.calc.session_pass import Produced, SessionPass
 from trading_platform.wire.journal_records import RecordBatch
 from trading_platform.wire.records import Rows
 
@@ -67,3 +69,40 @@ class BlockPublisher(Protocol):
 
     def publish_block(self, family: str, content: bytes) -> str:
         """Make `content` the current block of a family (baseline or seeds); return its sha256."""
+
+
+class FrameSink(Protocol):
+    """Where whoever has frames hands them in, in the order in which they arrived."""
+
+    def frame(self, payload: bytes, received_ns: int, socket: int = 0) -> Any:
+        """Take one websocket payload, heartbeats too."""
+
+    def control(self, control: ControlType, /, *, received_ns: int, content: bytes | None = None, **fields: Any) -> Any:
+        """Take what is known beside payloads; `content` is stored under its sha256, which the record then names."""
+
+    def flush(self) -> None:
+        """Make what was handed in visible to readers."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutputs:
+    """What the outputs of a session say of themselves: the record that they reach, their digests, and whether whole."""
+
+    record: int
+    digests: dict[str, str]
+    closed: bool
+    whole: bool
+    """Whether the streams hold as many entries as the position says were written."""
+
+
+class EngineOutputs(Protocol):
+    """Where the engine of one shard and session writes."""
+
+    def held(self) -> HeldOutputs | None:
+        """Return how far the outputs reach, None when there are none; raise StoreUnavailable."""
+
+    def write(self, state: SessionPass, produced: Produced) -> None:
+        """Write what a batch gave and the position that it reaches, all or nothing; raise StoreUnavailable."""
+
+    def reset(self) -> None:
+        """Forget all outputs of the session, to be written again from its first record."""
