@@ -6,9 +6,8 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from trading_platform.wire.control_records import ControlType
 from trading_platform.calc.session_pass import Produced, SessionPass
-from trading_platform.wire.journal_records import RecordBatch
+from trading_platform.wire.journal_records import ControlType, RecordBatch
 from trading_platform.wire.records import Rows
 
 
