@@ -37,6 +37,10 @@ class JournalLocked(JournalError):
     """Another process writes this journal."""
 
 
+class JournalExists(JournalError):
+    """A session that is to be played has a journal already; journals are never overwritten."""
+
+
 class JournalDamaged(JournalError):
     """A record or segment that fails its checksum, or a gap in the numbers."""
 
