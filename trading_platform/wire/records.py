@@ -5,6 +5,7 @@ packets; both become null at the edge (`to_columns`). Changing a layout means a 
 reads a file of the last one.
 """
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -178,4 +179,4 @@ def unpack_rows(schema: Schema, block: bytes) -> Rows:
 def row_as_dict(row: Any) -> dict[str, int | float | None]:
     """Return one row by column name, NaN as None."""
     values = zip(row.dtype.names, row.tolist(), strict=True)
-    return {name: (None if isinstance(value, float) and value != value else value) for name, value in values}
+    return {name: (None if isinstance(value, float) and math.isnan(value) else value) for name, value in values}
