@@ -26,8 +26,8 @@ class DumpText:
 def read_text(path: Path) -> DumpText:
     """Read `path`, unpacked if it is gzip; raise BadFileError if it cannot be used as a whole.
 
-    What stands before the end of a cut-off gzip file is right, so it is kept. One that fails its checksum may be wrong
-    anywhere, so nothing of it is.
+    What stands before the end of a cut-off gzip file is kept and the damage named. One that fails its checksum may be
+    wrong anywhere, so nothing of it is kept.
     """
     try:
         raw = path.read_bytes()

@@ -59,7 +59,7 @@ class UniverseRules:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A token to subscribe, what it is, and the rule that wanted it first."""
+    """A token to subscribe, what it is, and which part of the rules it belongs to."""
 
     token: int
     key: str
@@ -104,8 +104,6 @@ class _Selection:
     missing: dict[str, Missing] = field(default_factory=dict)
 
     def take(self, instrument: Instrument, reason: str) -> None:
-        if instrument.token in self.chosen:
-            return
         try:
             hours = session_class(instrument, self.day.fno_names)
         except InstrumentError as error:

@@ -1,4 +1,5 @@
 import csv
+import errno
 import gzip
 import json
 from pathlib import Path
@@ -142,6 +143,22 @@ def test_the_dump_itself_is_never_replaced(tmp_path: Path, name: str, target: st
     assert result.exit_code == 2
     assert "would replace" in result.stderr
     assert file.read_bytes() == TEXT
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_there(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(saved(tmp_path, "day.csv", TEXT), "--out", out).exit_code == 0
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    result = run(saved(tmp_path, "short.csv", TEXT[: len(TEXT) // 2]), "--out", out)
+    assert result.exit_code == 2
+    assert "No space left on device" in result.stderr
+    assert pl.read_parquet(out).equals(rows_of(MADE))
+    assert [path.name for path in out.parent.iterdir()] == ["day.parquet"]
 
 
 def test_columns_that_are_not_kites_are_named(tmp_path: Path, out: Path) -> None:
