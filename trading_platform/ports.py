@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, Protocol
 
 import polars as pl
+import redis
 
 from trading_platform.calc.session_pass import Produced, SessionPass
 from trading_platform.wire.journal_records import ControlType, RecordBatch
@@ -19,6 +20,60 @@ class RecordSource(Protocol):
 
     def blob(self, sha256: str) -> bytes:
         """Return the content that a control record names; raise MissingBlob."""
+
+
+class RecordJournal(Protocol):
+    """The journal of one shard and session, as its one writer uses it; all but `sync` from one thread at a time."""
+
+    @property
+    def last_number(self) -> int:
+        """Return the number of the last appended record, 0 before the first."""
+
+    @property
+    def last_received_ns(self) -> int:
+        """Return the receive time of the last appended record."""
+
+    @property
+    def flushed_number(self) -> int:
+        """Return the number of the last record that is in the file."""
+
+    def append(self, kind: int, body: bytes, received_ns: int, *, socket: int = 0) -> bytes:
+        """Give a record the next number and return it as it is written down."""
+
+    def append_encoded(self, records: RecordBatch) -> None:
+        """Take over records that continue the journal."""
+
+    def flush(self) -> None:
+        """Write what was appended; raise JournalWriteFailed, after which it can be repeated."""
+
+    def sync(self) -> None:
+        """Make what was flushed durable."""
+
+    def put_blob(self, content: bytes) -> str:
+        """Store content that a control record will name; return its sha256."""
+
+
+class RecordHistory(Protocol):
+    """The same journal, read."""
+
+    def read(self, after: int, max_bytes: int) -> RecordBatch:
+        """Return records numbered from `after + 1` on without a gap; empty when there are none."""
+
+    def window_start(self, max_bytes: int) -> int:
+        """Return the first number of about the last `max_bytes` of records, 1 when there are fewer."""
+
+    def blobs(self) -> list[str]:
+        """Return the hashes of all content beside the segments."""
+
+    def blob(self, sha256: str) -> bytes:
+        """Return the content with this hash; raise MissingBlob."""
+
+
+class StoreConnector(Protocol):
+    """Where connections to Redis come from."""
+
+    def connect(self) -> redis.Redis:
+        """Return a client; raise StoreUnavailable."""
 
 
 class TableStore(Protocol):
@@ -73,10 +128,12 @@ class BlockPublisher(Protocol):
 class FrameSink(Protocol):
     """Where whoever has frames hands them in, in the order in which they arrived."""
 
-    def frame(self, payload: bytes, received_ns: int, socket: int = 0) -> Any:
-        """Take one websocket payload, heartbeats too."""
+    def frame(self, payload: bytes, received_ns: int, *, socket: int = 0) -> int:
+        """Take one websocket payload, heartbeats too; return its record number."""
 
-    def control(self, control: ControlType, /, *, received_ns: int, content: bytes | None = None, **fields: Any) -> Any:
+    def control(
+        self, control: ControlType, /, *, received_ns: int, content: bytes | None = None, socket: int = 0, **fields: Any
+    ) -> int:
         """Take what is known beside payloads; `content` is stored under its sha256, which the record then names."""
 
     def flush(self) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from trading_platform.errors import JournalDamaged, MissingBlob
 from trading_platform.storage.journal_chunks import Chunk, End, Fault, SegmentFile, open_segment
 from trading_platform.storage.journal_repair import find_tail
 from trading_platform.storage.journal_segments import Damage, Segment, SegmentHeader, journal_folder, list_segments
+from trading_platform.storage.journal_window import window_start
 from trading_platform.wire.journal_records import RecordBatch, empty_batch
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -50,12 +52,16 @@ class JournalReader:
 
     def last_number(self) -> int:
         """Return the number of the last good record, 0 for an empty journal."""
-        for _ in range(_SEGMENT_ATTEMPTS):
-            try:
-                return find_tail(list_segments(self.folder)).last_number
-            except FileNotFoundError:  # a segment was packed between listing and reading
-                continue
-        raise JournalDamaged(f"the segments of {self.folder} vanish while they are read; is something removing them?")
+        return self._retried(lambda segments: find_tail(segments).last_number)
+
+    def window_start(self, max_bytes: int) -> int:
+        """Return the first number of about the last `max_bytes` of records, 1 when there are fewer."""
+        return self._retried(lambda segments: window_start(segments, max_bytes))
+
+    def blobs(self) -> list[str]:
+        """Return the hashes of all content beside the segments."""
+        folder = self.folder / "blobs"
+        return sorted(path.name for path in folder.iterdir() if _SHA256.fullmatch(path.name)) if folder.is_dir() else []
 
     def blob(self, sha256: str) -> bytes:
         """Return the content with this hash; raise MissingBlob when it is not there or is not what it was."""
@@ -171,6 +177,14 @@ class JournalReader:
         self._left = file.number
         file.close()
         self._file = None
+
+    def _retried(self, question: Callable[[list[Segment]], int]) -> int:
+        for _ in range(_SEGMENT_ATTEMPTS):
+            try:
+                return question(list_segments(self.folder))
+            except FileNotFoundError:  # a segment was packed between listing and reading
+                continue
+        raise JournalDamaged(f"the segments of {self.folder} vanish while they are read; is something removing them?")
 
     def _report(self, damage: Damage) -> None:
         if not self._tolerant:
