@@ -13,7 +13,7 @@ from trading_platform.market.instruments import (
     token_of,
 )
 from trading_platform.market.sessions import SessionClass
-from trading_platform.wire.kite_packets import Segment
+from trading_platform.wire.kite_layout import Segment
 
 DAY = date(2026, 7, 1)
 
