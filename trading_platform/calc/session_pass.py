@@ -18,6 +18,7 @@ from trading_platform.calc.pass_layout import (
     INDICATORS,
     IS_LATEST_DIRTY,
     LAST_CLOSED,
+    LAST_RECEIVED,
     LATEST_DIRTY,
     PULSES,
     SIGNALS,
@@ -29,6 +30,7 @@ from trading_platform.calc.pass_layout import (
 from trading_platform.calc.pipeline import finish, run
 from trading_platform.calc.session_setup import Contents, SessionSetup
 from trading_platform.errors import EngineError
+from trading_platform.market.instruments import InstrumentDay
 from trading_platform.wire.blocks import decode_block, encode_block
 from trading_platform.wire.journal_records import Control, ControlType, RecordBatch, RecordKind, decode_control
 from trading_platform.wire.kite_layout import damage_capacity, tick_capacity
@@ -65,7 +67,8 @@ class SessionPass:
     def __init__(self, session: date, blob: Callable[[str], bytes]) -> None:
         self.position = 0
         self.closed = False
-        self.counts = dict.fromkeys(_FAMILIES, 0)
+        self.entries = dict.fromkeys(_FAMILIES, 0)
+        self.rows = dict.fromkeys(_FAMILIES, 0)
         self.digests = dict.fromkeys(_FAMILIES, hashlib.sha256(session.isoformat().encode()).digest())
         self._setup = SessionSetup(session, blob)
         self._blob = blob
@@ -83,6 +86,11 @@ class SessionPass:
         return self._setup.memory
 
     @property
+    def instruments(self) -> InstrumentDay | None:
+        """Return the day's instruments, None before the journal names them."""
+        return self._setup.day
+
+    @property
     def unplaced(self) -> dict[int, str]:
         """Return the subscribed tokens that get no bars, and why."""
         return self._setup.unplaced
@@ -91,6 +99,11 @@ class SessionPass:
     def last_closed(self) -> int:
         """Return the end of the last five-minute interval that closed any bar (seconds), 0 before the first."""
         return int(self.memory.scalars[LAST_CLOSED])
+
+    @property
+    def last_received_ns(self) -> int:
+        """Return the receive time of the last record (nanoseconds)."""
+        return int(self.memory.scalars[LAST_RECEIVED])
 
     @property
     def counters(self) -> dict[str, int]:
@@ -136,12 +149,18 @@ class SessionPass:
             "session": self.session.isoformat(),
             "position": self.position,
             "closed": self.closed,
-            "counts": self.counts,
+            "entries": self.entries,
+            "rows": self.rows,
             "digests": {family: digest.hex() for family, digest in self.digests.items()},
             "contents": self._setup.contents.as_meta(),
             "unplaced": {str(token): reason for token, reason in self.unplaced.items()},
         }
         return encode_block(STATE_KIND, STATE_VERSION, meta, arrays)
+
+    @staticmethod
+    def is_closed(content: bytes) -> bool:
+        """Return whether saved content says that its session is closed, without taking it over."""
+        return bool(decode_block(content, STATE_KIND, STATE_VERSION).meta["closed"])
 
     @classmethod
     def restore(cls, content: bytes, blob: Callable[[str], bytes]) -> "SessionPass":
@@ -153,7 +172,8 @@ class SessionPass:
         restored._setup.unplaced = {int(token): why for token, why in block.meta["unplaced"].items()}
         restored.position = int(block.meta["position"])
         restored.closed = bool(block.meta["closed"])
-        restored.counts = dict(block.meta["counts"])
+        restored.entries = dict(block.meta["entries"])
+        restored.rows = dict(block.meta["rows"])
         restored.digests = {family: bytes.fromhex(text) for family, text in block.meta["digests"].items()}
         restored._out = restored._fresh_outputs()
         return restored
@@ -204,8 +224,11 @@ class SessionPass:
             "signals": _by_row(signals),
             "features": _by_pulse(parts),
         }
+        features = sum(len(part[FEATURES]) for part in parts)
+        for family, rows in zip(_FAMILIES, (len(bars), len(indicators), len(signals), features), strict=True):
+            self.rows[family] += rows
         for family, found in entries.items():
-            self.counts[family] += len(found)
+            self.entries[family] += len(found)
             for entry in found:
                 self.digests[family] = hashlib.sha256(self.digests[family] + entry.block).digest()
         return Produced(bars, indicators, signals, entries)

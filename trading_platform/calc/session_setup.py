@@ -86,7 +86,7 @@ class SessionSetup:
         self.unplaced: dict[int, str] = {}
         self._blob = blob
         self._hours: SessionHours | None = None
-        self._day: InstrumentDay | None = None
+        self.day: InstrumentDay | None = None
         self._seeds: SeedBlock | None = None
         self._baseline: BaselineBlock | None = None
         midnight = int(datetime.combine(session, time(), IST).timestamp())
@@ -155,7 +155,7 @@ class SessionSetup:
                 self.memory.phases[_CLASSES.index(name), k] = (int(phase.kind), phase.start, phase.end)
 
     def _load_instruments(self, content: bytes) -> None:
-        self._day = from_block(content)
+        self.day = from_block(content)
 
     def _load_seeds(self, content: bytes) -> None:
         self._seeds = SeedBlock.decode(content)
@@ -202,10 +202,10 @@ class SessionSetup:
         token = int(self.memory.tokens[row])
         state = self.memory.state[row]
         state[PHASES] = NO_PHASES
-        if self._day is None or self._hours is None:
+        if self.day is None or self._hours is None:
             raise EngineError("a socket was subscribed before the journal named instruments and opening hours")
         try:
-            found = session_class(self._day.with_token(token), self._day.fno_names)
+            found = session_class(self.day.with_token(token), self.day.fno_names)
         except InstrumentError as error:
             self.unplaced[token] = str(error)
             return
