@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import orjson
@@ -60,30 +61,48 @@ class PlaySummary:
     seconds: float
 
 
+_FLUSH_RECORDS, _FLUSH_BYTES = 512, 256 * 1024
+"""How much is handed in between two flushes when nothing has to be waited for."""
+
+
 class _Paced:
     """Hands records to the sink when the simulated clock says so; without a speed, at once. Counts them."""
 
     def __init__(self, sink: FrameSink, speed: float | None, begin_ns: int) -> None:
         self._sink = sink
         self._clock = None if speed is None else Clock.starting_at(begin_ns, speed)
+        self._unflushed = self._unflushed_bytes = 0
         self.records = 0
 
-    def control(self, control: ControlType, at_ns: int, content: bytes | None = None, /, **fields: object) -> None:
+    def control(
+        self, control: ControlType, at_ns: int, content: bytes | None = None, /, *, socket: int = SOCKET, **fields: Any
+    ) -> None:
         self._wait(at_ns)
-        self._sink.control(control, received_ns=at_ns, content=content, **fields)
-        self.records += 1
+        self._sink.control(control, received_ns=at_ns, content=content, socket=socket, **fields)
+        self._count(0)
 
     def frame(self, payload: bytes, at_ns: int) -> None:
         self._wait(at_ns)
-        self._sink.frame(payload, at_ns, SOCKET)
+        self._sink.frame(payload, at_ns, socket=SOCKET)
+        self._count(len(payload))
+
+    def flush(self) -> None:
+        self._sink.flush()
+        self._unflushed = self._unflushed_bytes = 0
+
+    def _count(self, size: int) -> None:
         self.records += 1
+        self._unflushed += 1
+        self._unflushed_bytes += size
+        if self._unflushed >= _FLUSH_RECORDS or self._unflushed_bytes >= _FLUSH_BYTES:
+            self.flush()
 
     def _wait(self, at_ns: int) -> None:
         if self._clock is None:
             return
         seconds = self._clock.real_seconds_until(at_ns)
         if seconds > 0.0:
-            self._sink.flush()
+            self.flush()
             pause(seconds)
 
 
@@ -113,7 +132,7 @@ def play_session(
             reported = second
             progress(second - begin, end - begin)
     _close(out, arrival_ns(end))
-    sink.flush()
+    out.flush()
     return PlaySummary(
         session=play.session,
         instruments=len(np.unique(play.bars.token)),
