@@ -1,0 +1,56 @@
+"""Everything that Dagster runs: assets, checks, jobs, sensors and resources of the platform."""
+
+from typing import Any
+
+import dagster as dg
+
+from trading_platform.orchestration import checks
+from trading_platform.orchestration.asset_indicators import indicator_seeds, indicator_snapshots
+from trading_platform.orchestration.asset_market_data import minute_bars
+from trading_platform.orchestration.asset_patterns import patterns
+from trading_platform.orchestration.asset_reference import instruments, subscription_universe
+from trading_platform.orchestration.asset_volume import volume_baselines
+from trading_platform.orchestration.jobs import platform_jobs
+from trading_platform.orchestration.live_check import live_equals_replay
+from trading_platform.orchestration.resources import platform_resources
+from trading_platform.orchestration.sensors import closed_bars_sensor
+from trading_platform.settings import Settings, load_settings
+
+ASSETS = (
+    instruments,
+    subscription_universe,
+    minute_bars,
+    volume_baselines,
+    indicator_seeds,
+    indicator_snapshots,
+    patterns,
+)
+
+CHECKS = (
+    checks.instruments_are_sound,
+    checks.universe_fits_the_sockets,
+    checks.bars_are_sound,
+    checks.baselines_are_known,
+    checks.seeds_are_warm,
+    checks.snapshots_match_bars,
+    checks.signals_are_sound,
+    live_equals_replay,
+)
+
+
+def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.Definitions:
+    """Return all definitions; `overrides` replace resources by name (lake, redis_manager, kite, journals, ...)."""
+    resources = {**platform_resources(settings or load_settings()), **overrides}
+    jobs = platform_jobs([*ASSETS, *CHECKS], resources)
+    by_name = {job.name: job for job in jobs}
+    return dg.Definitions(
+        assets=ASSETS,
+        asset_checks=CHECKS,
+        jobs=jobs,
+        sensors=[closed_bars_sensor(by_name["run_patterns"])],
+        resources=resources,
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,65 @@
+"""Assets of group market_data: minute bars."""
+
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from trading_platform.batch.bars import bars_of_import, bars_of_replay, missing_bars
+from trading_platform.batch.plots import coverage_map
+from trading_platform.errors import MissingInput
+from trading_platform.orchestration.asset_reference import instruments
+from trading_platform.orchestration.context import run_sessions
+from trading_platform.orchestration.metadata import OWNERS, dates, picture, table_metadata, written
+from trading_platform.orchestration.partitions import SESSIONS
+from trading_platform.orchestration.replays import replay_of_run
+from trading_platform.orchestration.resources import JournalsResource, LakeResource
+from trading_platform.storage.lake import Lake
+from trading_platform.wire.lake_tables import IMPORTED_BARS, INSTRUMENTS, MINUTE_BARS
+
+GROUP = "market_data"
+
+
+@dg.asset(
+    deps=[instruments],
+    description="One-minute bars of a session: from the pass over its journal, else from an import.",
+    partitions_def=SESSIONS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name=GROUP,
+    kinds={"deltalake", "polars"},
+    owners=OWNERS,
+    metadata=table_metadata(MINUTE_BARS),
+    pool=MINUTE_BARS.name,
+)
+def minute_bars(
+    context: dg.AssetExecutionContext, lake: LakeResource, journals: JournalsResource
+) -> dg.MaterializeResult[None]:
+    """Make the bars of each session; sessions without any input fail by name after the others are written."""
+    store = lake.open()
+    recorded, imported = set(journals.sessions()), set(store.sessions(IMPORTED_BARS.name))
+    sessions = run_sessions(context)
+    missing = [session for session in sessions if session not in recorded | imported]
+    rows, sources, last = 0, dict[str, int](), None
+    for session in sessions:
+        if session in missing:
+            continue
+        if session in recorded:
+            last = bars_of_replay(replay_of_run(journals, session, context.run_id).bars)
+        else:
+            last = bars_of_import(store.read_sessions(IMPORTED_BARS.name, [session]), instruments_of(store, session))
+        written_now = store.write_session(MINUTE_BARS.name, session, last)
+        rows += written_now
+        source = str(last["source"][0]) if last.height else "nothing"
+        sources[source] = sources.get(source, 0) + 1
+        context.log.info("minute_bars %s: %d rows from %s", session, written_now, source)
+    if missing:
+        raise MissingInput(f"{missing_bars(missing[0], journals.shard)} (sessions without bars: {dates(missing)})")
+    shown = {"plot": picture(coverage_map(last))} if last is not None and last.height else {}
+    return dg.MaterializeResult(metadata=written(rows, sessions_by_source=sources, **shown))
+
+
+def instruments_of(lake: Lake, session: date) -> pl.DataFrame | None:
+    """Return the instruments of a session, None when the lake has no dump of it."""
+    if session not in lake.sessions(INSTRUMENTS.name):
+        return None
+    return lake.read_sessions(INSTRUMENTS.name, [session])

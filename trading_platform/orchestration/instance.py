@@ -1,0 +1,34 @@
+"""The folder in which Dagster keeps its runs: configuration written, storage made once before anything starts."""
+
+import fcntl
+from importlib.resources import files
+from pathlib import Path
+
+from dagster import DagsterInstance
+
+CONFIGURATION = "dagster.yaml"
+
+
+def prepare_dagster_home(data_dir: Path) -> Path:
+    """Write dagster.yaml below `data_dir` and make its storage; return the folder, for DAGSTER_HOME.
+
+    Several processes may call this at once: the first makes the storage, since two that migrate an empty SQLite file
+    at the same time break each other. A configuration that a user changed is left alone.
+    """
+    home = (data_dir / "dagster").absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ".prepare.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        configuration = home / CONFIGURATION
+        if not configuration.exists():
+            template = files("trading_platform").joinpath("orchestration", CONFIGURATION).read_text(encoding="utf-8")
+            unfinished = configuration.with_suffix(".unfinished")
+            unfinished.write_text(template, encoding="utf-8")
+            unfinished.replace(configuration)
+        with DagsterInstance.from_config(str(home)) as instance:
+            instance.upgrade()
+            # a first query opens what upgrade leaves for later
+            instance.get_runs_count()
+            instance.all_asset_keys()
+            instance.all_instigator_state()
+    return home

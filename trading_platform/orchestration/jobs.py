@@ -1,0 +1,160 @@
+"""Jobs that find their session themselves: by partition, by configuration, else the latest one with input."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+
+from trading_platform.errors import PlatformError
+from trading_platform.market.sessions import SessionTable, load_session_table
+from trading_platform.orchestration.context import PARTITION, RANGE_END, RANGE_START, STARTED_BY
+from trading_platform.orchestration.partitions import (
+    SESSIONS,
+    contiguous,
+    latest_session_with_input,
+    require_session,
+    table_span,
+)
+from trading_platform.orchestration.past_bars import sessions_without_bars
+from trading_platform.orchestration.resources import CalculationResource, JournalsResource, LakeResource
+from trading_platform.wire.lake_tables import IMPORTED_BARS, MINUTE_BARS
+
+BASELINE_ASSETS = ("instruments", "subscription_universe", "volume_baselines", "indicator_seeds")
+PATTERN_ASSETS = ("minute_bars", "indicator_snapshots", "patterns")
+
+Definition = dg.AssetsDefinition | dg.AssetChecksDefinition
+
+
+class SessionConfig(dg.Config):
+    """Which session to work on, as YYYY-MM-DD; empty: that of the partition, else the latest one with input."""
+
+    session: str = ""
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Materialises assets with their checks in this process, as a run of its own under its partition."""
+
+    definitions: Sequence[Definition]
+    resources: Mapping[str, object]
+
+    def materialise(self, context: dg.OpExecutionContext, names: Sequence[str], first: date, last: date) -> None:
+        """Materialise from `first` to `last`, both included; raise Failure naming the steps that failed."""
+        one = {PARTITION: first.isoformat()}
+        several = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+        passed_on = {name: value for name, value in context.run.tags.items() if name.startswith("trading_platform/")}
+        result = dg.materialize(
+            self.definitions,
+            selection=dg.AssetSelection.assets(*names),
+            instance=context.instance,
+            resources=self.resources,
+            partition_key=first.isoformat() if first == last else None,
+            tags={**passed_on, STARTED_BY: context.run_id, **(one if first == last else several)},
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise dg.Failure(_story(result, names), allow_retries=False)
+        _refuse_failed_checks(context, result)
+
+
+def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, object]) -> list[dg.JobDefinition]:
+    """Return the jobs that `dagster job execute` runs by name, with or without a partition."""
+    launcher = Launcher(definitions, resources)
+
+    @dg.op(description="Find the session, make bars that are missing before it, then its baselines and seeds.")
+    def prepare_session(
+        context: dg.OpExecutionContext,
+        config: SessionConfig,
+        lake: LakeResource,
+        journals: JournalsResource,
+        calculation: CalculationResource,
+    ) -> None:
+        """Materialise what the engine needs before the open."""
+        table = load_session_table()
+        session = _choose(context, config, lake, journals, table)
+        back = max(calculation.baseline_sessions, calculation.seed_sessions)
+        missing = sessions_without_bars(table, session, back, lake=lake.open(), journals=journals.sessions())
+        for first, last in contiguous(missing, table.any_session_dates(table_span(table)[0], session)):
+            context.log.info("minute_bars are made first for %s to %s", first, last)
+            launcher.materialise(context, ("minute_bars",), first, last)
+        launcher.materialise(context, BASELINE_ASSETS, session, session)
+
+    @dg.op(
+        description="Find the session and recompute its bars, indicators and signals up to the last closed interval."
+    )
+    def recompute_session(
+        context: dg.OpExecutionContext, config: SessionConfig, lake: LakeResource, journals: JournalsResource
+    ) -> None:
+        """Materialise what follows from a session's journal, and compare it with what the engine wrote."""
+        session = _choose(context, config, lake, journals, load_session_table())
+        launcher.materialise(context, PATTERN_ASSETS, session, session)
+
+    @dg.job(
+        partitions_def=SESSIONS,
+        description="Volume baselines and indicator seeds of a session, ready for the engine before the open.",
+    )
+    def materialize_baselines() -> None:
+        prepare_session()
+
+    @dg.job(
+        partitions_def=SESSIONS,
+        description="Bars, indicators and signals of a session from its journal, compared with the live record.",
+    )
+    def run_patterns() -> None:
+        recompute_session()
+
+    return [materialize_baselines, run_patterns]
+
+
+def _choose(
+    context: dg.OpExecutionContext,
+    config: SessionConfig,
+    lake: LakeResource,
+    journals: JournalsResource,
+    table: SessionTable,
+) -> date:
+    """Return the session that the run is for; a date that is none fails the run by its name."""
+    named = config.session or context.run.tags.get(PARTITION, "")
+    try:
+        if named:
+            return require_session(named, table)
+        store = lake.open()
+        tables = [*store.sessions(IMPORTED_BARS.name), *store.sessions(MINUTE_BARS.name)]
+        session, holder = latest_session_with_input(journals.sessions(), tables)
+        context.log.info("no session was named: %s is the latest for which %s holds input", session, holder)
+        return require_session(session.isoformat(), table)
+    except PlatformError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _story(result: dg.ExecuteInProcessResult, names: Sequence[str]) -> str:
+    failures = [event for event in result.all_events if event.is_step_failure]
+    told = [f"{event.step_key}: {_root(event)}" for event in failures]
+    return "; ".join(told) or f"{', '.join(names)} could not be materialised: see run {result.run_id}"
+
+
+def _root(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "no reason was recorded"
+
+
+def _refuse_failed_checks(context: dg.OpExecutionContext, result: dg.ExecuteInProcessResult) -> None:
+    """Fail the run when a check failed as an error; a warning is logged."""
+    broken = []
+    for one in result.get_asset_check_evaluations():
+        if one.passed:
+            continue
+        line = f"check {one.check_name} of {one.asset_key.to_user_string()} failed: {_shown(one)}"
+        if one.severity is dg.AssetCheckSeverity.WARN:
+            context.log.warning(line)
+        else:
+            broken.append(line)
+    if broken:
+        raise dg.Failure("; ".join(broken), allow_retries=False)
+
+
+def _shown(evaluation: dg.AssetCheckEvaluation) -> str:
+    return ", ".join(f"{name}: {value.value}" for name, value in evaluation.metadata.items())

@@ -1,0 +1,47 @@
+"""How tables, counts and pictures are shown in Dagster."""
+
+import base64
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from trading_platform.batch.plots import MAX_BYTES
+from trading_platform.wire.lake_tables import Table
+
+OWNERS = ["team:market-data"]
+_SAMPLE_SESSIONS = 30
+
+
+def table_metadata(table: Table, root: str = "") -> dict[str, Any]:
+    """Return the column schema of an asset that is this table."""
+    columns = [dg.TableColumn(one.name, str(one.dtype), description=one.about) for one in table.columns]
+    shown: dict[str, Any] = {"dagster/column_schema": dg.TableSchema(columns=columns), "key": ", ".join(table.key)}
+    return {**shown, "lake": root} if root else shown
+
+
+def written(rows: int, **facts: Any) -> dict[str, Any]:
+    """Return the metadata of a materialisation: its row count and other facts."""
+    return {"dagster/row_count": rows, **facts}
+
+
+def picture(png: bytes) -> dg.MarkdownMetadataValue:
+    """Show a PNG inside metadata; one that is too large to travel is replaced by a sentence."""
+    if len(png) > MAX_BYTES:
+        return dg.MetadataValue.md(
+            f"The picture has {len(png)} bytes, more than the {MAX_BYTES} that metadata may hold."
+        )
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode('ascii')})")
+
+
+def dates(sessions: list[date]) -> str:
+    """Name sessions, the first and last of many."""
+    if len(sessions) > _SAMPLE_SESSIONS:
+        return f"{len(sessions)} from {sessions[0]} to {sessions[-1]}"
+    return ", ".join(map(str, sessions)) or "none"
+
+
+def facts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts under names that metadata takes."""
+    return {name.replace(" ", "_"): value for name, value in values.items()}
