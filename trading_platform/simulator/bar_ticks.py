@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trading_platform.market.bar_rules import MAX_PRICE_WORD
 from trading_platform.simulator.scatter import scatter
 from trading_platform.wire.kite_packets import DEPTH_ROWS, TICK, Mode, Segment, Ticks, price_divisor
 from trading_platform.wire.records import NULL_INT
@@ -19,6 +20,8 @@ Floats = NDArray[np.float64]
 
 SECONDS_PER_BAR = 60
 _SIDE = DEPTH_ROWS // 2
+_LARGEST_LOT = 100_000
+"""Made-up quantities grow with the lot up to here, so that their sum fits its word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,7 @@ def _sorted_by_time(columns: TickColumns, bars: SessionBars) -> TickColumns:
 
 
 def _fill_depth(rows: Ticks, word: Ints, lot: Ints, divisor: Floats) -> None:
-    """Put five bids and five asks around the last price; a price of zero or less is an empty row."""
+    """Put five bids and five asks around the last price; what is not above zero or fits no word is an empty row."""
     level = np.arange(_SIDE)
     seed = scatter(rows["token"].astype(np.int64), rows["exchange_time"], np.full(len(rows), 7))
     step = np.where(word % 5 == 0, 5, 1)
@@ -187,8 +190,8 @@ def _fill_depth(rows: Ticks, word: Ints, lot: Ints, divisor: Floats) -> None:
     asks = (best_bid + step)[:, None] + step[:, None] * level
     prices = np.concatenate([bids, asks], axis=1)
     noise = scatter(seed[:, None], np.arange(DEPTH_ROWS)[None, :], np.zeros((1, 1), np.int64))
-    there = prices > 0
-    quantity = np.where(there, lot[:, None] * (1 + noise % 97), 0)
+    there = (prices > 0) & (prices <= MAX_PRICE_WORD)
+    quantity = np.where(there, np.minimum(lot, _LARGEST_LOT)[:, None] * (1 + noise % 97), 0)
     rows["depth_price"] = np.where(there, prices, 0) / divisor[:, None]
     rows["depth_quantity"] = quantity
     rows["depth_orders"] = np.where(there, 1 + noise % 13, 0)
