@@ -1,0 +1,63 @@
+# Everything that a person or a machine does with a checkout. `make help` lists it.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# the newest supported interpreter that is there, unless PYTHON names one
+PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v >/dev/null 2>&1 && python$$v -c 'import venv, ensurepip' 2>/dev/null && { echo python$$v; break; }; done || true)
+PYTHON := $(or $(PYTHON),python3)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test format lint types contracts unit bounds bench torture lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## create .venv, install pinned dependencies, compile the kernels
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; run: make PYTHON=/path/to/python3.11 setup"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/trading-platform warmup
+	@touch $(READY)
+
+demo: setup  ## play a session through everything and open the Dagster UI; ARGS=--once ends by itself
+	$(BIN)/trading-platform demo $(ARGS)
+
+test: setup format lint types contracts unit bounds  ## format, lint, types, import contracts, all tests
+
+format:
+	$(BIN)/ruff format --check .
+
+lint:
+	$(BIN)/ruff check .
+
+types:
+	$(BIN)/mypy
+
+contracts:
+	$(BIN)/lint-imports
+
+# kernels do not check bounds by themselves: their tests run a second time with the checks compiled in
+bounds:
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q trading_platform_tests/calc trading_platform_tests/wire
+
+unit:
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup  ## speeds as ratios to a peer in the same run, as JSON
+	$(BIN)/python -m trading_platform_tests.benchmarks $(ARGS)
+
+torture: setup  ## crash 200 seeds
+	$(BIN)/python -m trading_platform_tests.torture.crashes --seeds 200 $(ARGS)
+
+lock: setup  ## write requirements.lock anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --no-header --no-emit-index-url -o requirements.lock
+
+clean:  ## remove what set-up and the demo made
+	rm -rf $(VENV) .demo
