@@ -8,9 +8,10 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from trading_platform.batch.bar_files import read_bars
 from trading_platform.batch.bars import FILE, SYNTHETIC, import_bars
 from trading_platform.cli.console import say
-from trading_platform.cli.play_inputs import read_input, sessions_of_files, synthetic_dates, synthetic_sessions
+from trading_platform.cli.play_inputs import sessions_of_files, synthetic_dates, synthetic_sessions
 from trading_platform.cli.play_records import write_dump
 from trading_platform.errors import BadFileError
 from trading_platform.market.instruments import InstrumentDay
@@ -42,7 +43,7 @@ def run(
     Exit codes: 0 done, 2 the input cannot be used, 3 rows were set aside (the rest is imported).
     """
     settings, table = load_settings(), load_session_table()
-    rejected = 0
+    rejected = pl.DataFrame()
     if synthetic:
         days = synthetic_dates(_date(until), sessions, table)
         found: Iterator[tuple[InstrumentDay, pl.DataFrame]] = (
@@ -51,15 +52,17 @@ def run(
         )
         source = SYNTHETIC
     elif path is not None:
-        bars = read_input(path, index or [], table)
-        rejected = len(bars.rejected)
+        bars = read_bars(path, indices=index or [], table=table)
+        rejected = bars.rejected
         found = ((InstrumentDay(one.session, one.instruments), one.bars) for one in sessions_of_files(bars, table))
     else:
         raise BadFileError("name a file or folder of minute bars, or say --synthetic --until DATE")
     _import(found, source, Lake(settings.lake_dir), settings.dumps_dir if dumps else None)
-    if rejected:
-        say(f"{rejected} rows were set aside; see `trading-platform play` for the same rules", error=True)
-    raise typer.Exit(3 if rejected else 0)
+    if rejected.height:
+        reasons = rejected.group_by("reason").len().sort("reason")
+        told = ", ".join(f"{reason}: {count}" for reason, count in reasons.iter_rows())
+        say(f"{rejected.height} rows were set aside ({told})", error=True)
+    raise typer.Exit(3 if rejected.height else 0)
 
 
 def _import(
