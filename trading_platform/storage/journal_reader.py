@@ -163,7 +163,8 @@ class JournalReader:
         """Leave a segment at its end, or step over a fault in it."""
         if isinstance(part, Fault):
             resumes = part.resumes_with if part.resumes_with is not None else self._first_after(file.number)
-            if not (self._seeking and resumes is not None and 0 < resumes <= self._loaded + 1):
+            behind = self._seeking and resumes is not None and 0 < resumes <= self._loaded + 1
+            if self._loaded == 0 or not behind:  # what lies before the caller's place was met when it was read
                 last = None if resumes is None else max(resumes - 1, self._loaded)
                 self._report(Damage(file.number, part.offset, part.length, self._loaded + 1, last, part.reason))
                 self._loaded = last if last is not None else self._loaded

@@ -128,12 +128,12 @@ def decode_segment_header(raw: bytes) -> SegmentHeader:
 
 def make_folder(path: Path) -> None:
     """Create a folder, and those above it that are missing, for this user only."""
-    for folder in (*reversed(path.parents), path):
-        if not folder.is_dir():
-            try:
+    try:
+        for folder in (*reversed(path.parents), path):
+            if not folder.is_dir():
                 folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-            except OSError as error:
-                raise write_failed(folder, error) from error
+    except OSError as error:
+        raise write_failed(path, error) from error
 
 
 def sync_folder(path: Path) -> None:

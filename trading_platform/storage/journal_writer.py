@@ -127,8 +127,10 @@ class JournalWriter:
     def close(self, *, compress: bool = True) -> None:
         """Flush, sync, pack closed segments, release the lock; after JournalWriteFailed it is open still.
 
-        A segment that cannot be packed stays readable as it is, and `unpacked` says why.
+        A segment that cannot be packed stays readable as it is, and `unpacked` says why. Closing again does nothing.
         """
+        if self._lock < 0:
+            return
         self.flush()
         self.sync()
         self._shut_segment()
