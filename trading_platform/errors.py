@@ -69,6 +69,10 @@ class EngineError(PlatformError):
     """The engine met input that it must not guess about."""
 
 
+class StateNotWritten(PlatformError):
+    """The file system refused a state file of the engine; the journal holds all that it would have saved."""
+
+
 class MissingInput(PlatformError):
     """A calculation lacks something that another step has to make first."""
 
@@ -83,3 +87,11 @@ class UniverseError(PlatformError):
 
 class BrokerError(PlatformError):
     """Kite refuses a request, cannot be reached, or no credentials are set."""
+
+
+class ChildFailed(PlatformError):
+    """A process that we started ended badly; the message holds the end of its log."""
+
+
+class TookTooLong(PlatformError):
+    """Something that was waited for did not happen within its limit."""

@@ -104,3 +104,14 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"settings cannot be used: {faults}. Mend the TP_* variable or the settings file") from None
+
+
+def child_environment(settings: Settings, dagster_home: Path) -> dict[str, str]:
+    """Return the environment for processes that we start: ours, pointed at the same data and Dagster home."""
+    return {
+        **os.environ,
+        "TP_DATA_DIR": str(settings.data_dir.absolute()),
+        "DAGSTER_HOME": str(dagster_home),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "PYTHONUNBUFFERED": "1",
+    }

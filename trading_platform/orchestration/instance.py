@@ -1,6 +1,7 @@
 """The folder in which Dagster keeps its runs: configuration written, storage made once before anything starts."""
 
 import fcntl
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -32,3 +33,12 @@ def prepare_dagster_home(data_dir: Path) -> Path:
             instance.all_asset_keys()
             instance.all_instigator_state()
     return home
+
+
+def main(arguments: list[str]) -> None:
+    """Prepare the home below the data folder that is named, for processes that do not import Dagster."""
+    prepare_dagster_home(Path(arguments[0]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

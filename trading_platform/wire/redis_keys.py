@@ -19,47 +19,47 @@ FEATURES_WINDOW_BLOCKS = 120
 
 
 def frames(shard: str, session: date) -> str:
-    """Stream: window of a session's journal records, oldest first; entry ID = record number."""
+    """Return the key of the stream: window of a session's journal records, oldest first; entry ID = record number."""
     return _session_key(shard, "frames", session)
 
 
 def position(shard: str, session: date) -> str:
-    """Hash: how far the engine's outputs reach (record number, digests, counts)."""
+    """Return the key of the hash: how far the engine's outputs reach (record number, digests, counts)."""
     return _session_key(shard, "position", session)
 
 
 def latest(shard: str, session: date) -> str:
-    """Hash: token -> packed LATEST row, conflated by batch."""
+    """Return the key of the hash: token -> packed LATEST row, conflated by batch."""
     return _session_key(shard, "latest", session)
 
 
 def features(shard: str, session: date) -> str:
-    """Stream: one packed FEATURE block a pulse, a bounded window."""
+    """Return the key of the stream: one packed FEATURE block a pulse, a bounded window."""
     return _session_key(shard, "features", session)
 
 
 def bars(shard: str, session: date) -> str:
-    """Stream: packed BAR and INDICATOR blocks of each record that closed or revised bars; whole session."""
+    """Return the key of the stream: BAR and INDICATOR blocks of each record that closed or revised bars."""
     return _session_key(shard, "bars", session)
 
 
 def signals(shard: str, session: date) -> str:
-    """Stream: one packed SIGNAL row an entry; whole session."""
+    """Return the key of the stream: one packed SIGNAL row an entry; whole session."""
     return _session_key(shard, "signals", session)
 
 
 def blob(shard: str, sha256: str) -> str:
-    """String: copy of the content that a control record names."""
+    """Return the key of the string: copy of the content that a control record names."""
     return f"{{{PREFIX}:{shard}}}:blob:{sha256}"
 
 
 def baseline_current(shard: str) -> str:
-    """String: sha256 of the baseline block that the recorder should announce next; no expiry, replaced by version."""
+    """Return the key of the string: sha256 of the baseline block to announce next; it does not expire."""
     return f"{{{PREFIX}:{shard}}}:baseline"
 
 
 def seeds_current(shard: str) -> str:
-    """String: sha256 of the indicator seeds that the recorder should announce next; no expiry, replaced by version."""
+    """Return the key of the string: sha256 of the block of seeds to announce next; it does not expire."""
     return f"{{{PREFIX}:{shard}}}:seeds"
 
 

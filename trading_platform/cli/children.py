@@ -1,0 +1,96 @@
+"""Processes that a command starts and takes down with it: each with a log file, in a session of its own."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from trading_platform.errors import ChildFailed
+from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
+
+STOP_SECONDS = 15.0
+_TAIL_LINES = 15
+_POLL_SECONDS = 0.1
+
+
+class Children:
+    """Starts processes, runs commands, and stops all that still run, the last started first.
+
+    The caller has to handle SIGINT and SIGTERM itself: a process started while they are ignored ignores them too.
+    """
+
+    def __init__(self, environment: dict[str, str], logs: Path) -> None:
+        self._environment = environment
+        self._logs = logs
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def start(self, name: str, *command: str) -> None:
+        """Start a process that goes on beside us."""
+        self._running[name] = self._spawn(name, command)
+
+    def run(self, name: str, *command: str) -> str:
+        """Run a command to its end and return what it printed; raise ChildFailed with the end of its log."""
+        process = self._running[name] = self._spawn(name, command)
+        process.wait()
+        del self._running[name]
+        if process.returncode != 0:
+            raise ChildFailed(f"{name} ended with {process.returncode}; {self._log(name)} ends:\n{self.tail(name)}")
+        return self._log(name).read_text(errors="replace")
+
+    def require_alive(self) -> None:
+        """Raise ChildFailed naming a process that ended by itself."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise ChildFailed(
+                    f"{name} ended by itself with {process.returncode}; {self._log(name)} ends:\n{self.tail(name)}"
+                )
+
+    def has_ended(self, name: str) -> bool:
+        """Return whether a started process came to a good end; raise ChildFailed for a bad one."""
+        code = self._running[name].poll()
+        if code is None:
+            return False
+        if code != 0:
+            self.require_alive()
+        del self._running[name]
+        return True
+
+    def tail(self, name: str) -> str:
+        """Return the last lines of a process's log."""
+        lines = self._log(name).read_text(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-_TAIL_LINES:])
+
+    def stop_all(self) -> None:
+        """Ask everything to end, the last started first; kill what has not ended after STOP_SECONDS."""
+        for process in reversed(self._running.values()):
+            _signal_group(process, signal.SIGTERM)
+        limit = elapsed_ns() + int(STOP_SECONDS * NS_PER_SECOND)
+        for process in self._running.values():
+            while process.poll() is None and elapsed_ns() < limit:
+                pause(_POLL_SECONDS)
+            # also what the process itself had started and left behind
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        self._running.clear()
+
+    def _spawn(self, name: str, command: tuple[str, ...]) -> "subprocess.Popen[bytes]":
+        with self._log(name).open("wb") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+
+def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return

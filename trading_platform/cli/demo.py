@@ -1,0 +1,250 @@
+"""`trading-platform demo`: a synthetic session through everything, with the commands that a user would type."""
+
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+
+from trading_platform.cli.children import Children
+from trading_platform.cli.demo_summary import problems, summary_table
+from trading_platform.cli.play_inputs import DEFAULT_SESSION, synthetic_dates, synthetic_sessions
+from trading_platform.cli.play_records import write_dump
+from trading_platform.errors import ChildFailed, PlatformError, TookTooLong
+from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
+from trading_platform.market.instruments import InstrumentDay
+from trading_platform.market.sessions import load_session_table
+from trading_platform.settings import Settings, child_environment, load_settings
+from trading_platform.storage.embedded_valkey import EmbeddedValkey
+
+PAST_SESSIONS = 20
+SEED, NAMES = 1, 200
+RUN_LIMIT_SECONDS = 180.0
+_POLL_SECONDS = 1.0
+_MODULE = "trading_platform.definitions"
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: somebody asked us to stop
+    """Somebody asked the demo to stop."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    once: Annotated[bool, typer.Option(help="end after one session with a summary")] = False,
+    folder: Annotated[Path, typer.Option(help="where everything goes; emptied first")] = Path(".demo"),
+) -> None:
+    """Play a synthetic session through journal, engine and Dagster; leave the Dagster UI up, or end with a summary.
+
+    Twenty past sessions give baselines and indicator seeds; then one session is played as fast as it can, the sensor
+    starts the pattern runs, and the checks compare what was written live with a replay in a fresh process.
+
+    Example: trading-platform demo --once
+
+    Exit codes: 0 everything was right, 1 something failed (the table says what), 2 it could not run.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    _refuse_foreign(folder)
+    settings = load_settings(data_dir=folder.absolute() / "data", redis_url=None)
+    EmbeddedValkey(settings.valkey_dir).stop()
+    shutil.rmtree(folder, ignore_errors=True)
+    settings.data_dir.mkdir(parents=True)
+    (folder / _MARK).touch()
+    show = Demo(settings, Console())
+    try:
+        faults = show.play()
+        if not once:
+            show.leave_open()
+    except Interrupted:
+        faults = []
+        show.console.print("stopping ...")
+    finally:
+        show.stop()
+    if faults:
+        raise typer.Exit(1)
+
+
+_MARK = ".made-by-demo"
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise PlatformError(f"{folder} was not made by the demo, which would empty it: name another --folder")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+class Demo:
+    """The steps, in order; each says what it does and how long it took."""
+
+    def __init__(self, settings: Settings, console: Console) -> None:
+        self.console = console
+        self._settings = settings
+        self._session = DEFAULT_SESSION
+        self._started = elapsed_ns()
+        home = settings.data_dir / "dagster"
+        self._children = Children(child_environment(settings, home), settings.data_dir / "logs")
+        self._python = sys.executable
+        self._ui_port = _free_port(settings.webserver_port)
+
+    def play(self) -> list[str]:
+        """Run everything; print the summary and return what was not right."""
+        session = self._session.isoformat()
+        self._step("Dagster home", self._module("trading_platform.orchestration.instance", self._data_dir))
+        self._step(
+            f"{PAST_SESSIONS} past synthetic sessions into the lake",
+            self._command(
+                "import-bars", "--synthetic", "--sessions", str(PAST_SESSIONS), "--until", self._past_end(),
+                "--seed", str(SEED), "--names", str(NAMES),
+            ),
+        )  # fmt: skip
+        self._write_dump()
+        partition = orjson.dumps({"dagster/partition": session}).decode()
+        self._step(
+            f"bars of those sessions in one run, then seeds and baselines for {session}",
+            ("materialize", *self._dagster("job", "execute", "-m", _MODULE, "-j", "materialize_baselines",
+             "--tags", partition)),
+        )  # fmt: skip
+        self._start_services()
+        self._step(
+            f"play {session} as fast as it can",
+            self._command("play", "--synthetic", "--session", session, "--seed", str(SEED), "--names", str(NAMES)),
+        )
+        self._wait("the engine to close the session", lambda: self._children.has_ended("engine"))
+        self._wait("the sensor's pattern run over the whole session", self._final_run_is_done)
+        report = self._report()
+        replayed = self._replay()
+        self.console.print(summary_table(self._session, report, replayed))
+        faults = problems(self._session, report, replayed)
+        for fault in faults:
+            self.console.print(f"[red]failed:[/red] {fault}")
+        self.console.print(f"{'FAILED' if faults else 'all right'} after {self._seconds():.0f} s")
+        return faults
+
+    def leave_open(self) -> None:
+        """Keep the UI up until somebody asks us to stop."""
+        self.console.print(f"Dagster UI: http://127.0.0.1:{self._ui_port}   (Ctrl-C stops everything)")
+        while True:
+            self._children.require_alive()
+            pause(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Stop what still runs, Valkey last."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        self._children.stop_all()
+        EmbeddedValkey(self._settings.valkey_dir).stop()
+
+    def _start_services(self) -> None:
+        code_port = str(_free_port(0))
+        workspace = self._settings.data_dir / "workspace.yaml"
+        workspace.write_text(
+            "load_from:\n  - grpc_server:\n      host: 127.0.0.1\n"
+            f"      port: {code_port}\n      location_name: trading_platform\n"
+        )
+        self._children.start(
+            "code-server", *self._dagster("api", "grpc", "-m", _MODULE, "-h", "127.0.0.1", "-p", code_port)
+        )
+        self._wait("the code server", lambda: _listens(int(code_port)))
+        tools = Path(self._python).parent
+        self._children.start("daemon", str(tools / "dagster-daemon"), "run", "-w", str(workspace))
+        self._children.start(
+            "webserver", str(tools / "dagster-webserver"), "-w", str(workspace), "-h", "127.0.0.1", "-p",
+            str(self._ui_port),
+        )  # fmt: skip
+        self._children.start("engine", *self._command("engine", "--session", self._session.isoformat())[1:])
+        self._wait("the Dagster UI", lambda: _listens(self._ui_port))
+
+    def _final_run_is_done(self) -> bool:
+        runs = [run for run in self._report()["runs"] if run["job"] == "run_patterns"]
+        failed = [run for run in runs if run["status"] in {"FAILURE", "CANCELED"}]
+        if failed:
+            raise ChildFailed(f"pattern run {failed[0]['id']} failed; its log: {self._children.tail('daemon')}")
+        ended = [run for run in runs if run["tags"].get("dagster/run_key", "").endswith("-closed")]
+        return any(run["status"] == "SUCCESS" for run in ended)
+
+    def _write_dump(self) -> None:
+        table = load_session_table()
+        for one in synthetic_sessions([self._session], SEED, NAMES, table=table):
+            write_dump(self._settings.dumps_dir, InstrumentDay(one.session, one.instruments))
+
+    def _past_end(self) -> str:
+        before: date = synthetic_dates(self._session, 2, load_session_table())[0]
+        return before.isoformat()
+
+    def _report(self) -> dict[str, Any]:
+        printed = self._children.run("report", *self._module("trading_platform.orchestration.report")[1:])
+        found: dict[str, Any] = orjson.loads(printed.splitlines()[-1])
+        return found
+
+    def _replay(self) -> dict[str, Any]:
+        journal = self._settings.journal_dir / self._settings.shard / f"{self._session:%Y%m%d}"
+        out = self._settings.data_dir / "replay"
+        self._step("replay the journal in a fresh process", self._command("replay", str(journal), "--out", str(out)))
+        summary: dict[str, Any] = orjson.loads((out / "summary.json").read_bytes())
+        return summary
+
+    def _step(self, what: str, named: tuple[str, ...]) -> None:
+        started = elapsed_ns()
+        with self.console.status(f"{what} ..."):
+            self._children.run(*named)
+        self.console.print(f"[{self._seconds():4.0f} s] {what} ({(elapsed_ns() - started) / NS_PER_SECOND:.1f} s)")
+
+    def _wait(self, what: str, is_done: Callable[[], bool]) -> None:
+        started = elapsed_ns()
+        with self.console.status(f"waiting for {what} ..."):
+            while not is_done():
+                self._children.require_alive()
+                if elapsed_ns() - started > RUN_LIMIT_SECONDS * NS_PER_SECOND:
+                    raise TookTooLong(
+                        f"{what} did not come within {RUN_LIMIT_SECONDS:.0f} s; logs: {self._data_dir}/logs"
+                    )
+                pause(_POLL_SECONDS)
+        self.console.print(f"[{self._seconds():4.0f} s] {what} ({(elapsed_ns() - started) / NS_PER_SECOND:.1f} s)")
+
+    def _command(self, name: str, *arguments: str) -> tuple[str, ...]:
+        return (name, self._python, "-m", "trading_platform", name, *arguments)
+
+    def _module(self, module: str, *arguments: str) -> tuple[str, ...]:
+        return (module.rsplit(".", 1)[-1], self._python, "-m", module, *arguments)
+
+    def _dagster(self, *arguments: str) -> tuple[str, ...]:
+        return (str(Path(self._python).parent / "dagster"), *arguments)
+
+    def _seconds(self) -> float:
+        return (elapsed_ns() - self._started) / NS_PER_SECOND
+
+    @property
+    def _data_dir(self) -> str:
+        return str(self._settings.data_dir)
+
+
+def _free_port(wanted: int) -> int:
+    """Return the wanted port when nobody listens there, else one that is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port(0)
+        return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

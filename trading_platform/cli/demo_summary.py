@@ -1,0 +1,56 @@
+"""What the demo shows at its end, and what of it is not as it has to be."""
+
+from datetime import date
+from typing import Any
+
+from rich.table import Table
+
+ASSETS = (
+    "instruments",
+    "subscription_universe",
+    "minute_bars",
+    "volume_baselines",
+    "indicator_seeds",
+    "indicator_snapshots",
+    "patterns",
+)
+LIVE_CHECK = "live_equals_replay"
+
+
+def summary_table(session: date, report: dict[str, Any], replayed: dict[str, Any]) -> Table:
+    """Return the table: what went through, each asset, each check."""
+    table = Table(title=f"Session {session}", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    for name in ("last_record", "bars", "indicators", "signals"):
+        table.add_row(name.replace("last_record", "records"), f"{replayed[name]:,}")
+    table.add_row("ticks", f"{replayed['counters']['packets']:,}")
+    table.add_row("replay, ticks a second", f"{replayed['ticks_per_second']:,}")
+    table.add_row("digest", replayed["digest"][:16])
+    table.add_section()
+    for name in ASSETS:
+        partitions = report["assets"].get(name, {"partitions": {}})["partitions"]
+        rows = partitions.get(session.isoformat())
+        here = f"{rows:,} rows" if rows is not None else "-"
+        table.add_row(f"asset {name}", f"{here}, {len(partitions)} sessions")
+    table.add_section()
+    for name, verdict in sorted(report["checks"].items()):
+        table.add_row(f"check {name}", "[green]passed[/green]" if verdict["passed"] else "[red]FAILED[/red]")
+    return table
+
+
+def problems(session: date, report: dict[str, Any], replayed: dict[str, Any]) -> list[str]:
+    """Return everything that is not as it has to be; empty when all is right."""
+    faults = [
+        f"asset {name} has no rows of {session}"
+        for name in ASSETS
+        if not report["assets"].get(name, {"partitions": {}})["partitions"].get(session.isoformat())
+    ]
+    faults += [f"check {name}: {said['facts']}" for name, said in report["checks"].items() if not said["passed"]]
+    if not any(name.endswith(LIVE_CHECK) for name in report["checks"]):
+        faults.append(f"check {LIVE_CHECK} was never made")
+    faults += [f"run {run['id']} of {run['job']} failed" for run in report["runs"] if run["status"] == "FAILURE"]
+    faults += [f"replay gave no {name}" for name in ("bars", "indicators", "signals") if not replayed[name]]
+    if not replayed["closed"]:
+        faults.append("the journal was not closed")
+    return faults

@@ -1,0 +1,91 @@
+"""What the contracts of setup.cfg cannot say: sizes, mirrored tests, one home for keys and clocks."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "trading_platform"
+TESTS = ROOT / "trading_platform_tests"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+MOST_LINES, MOST_FUNCTION_LINES = 300, 40
+
+# modules whose behaviour stands in the tests of another: what they are proven by
+PROVEN_ELSEWHERE = {
+    "__main__.py": "cli/test_main.py",
+    "_jit_cache.py": "test_jit_cache.py",
+    "_version.py": "cli/test_main.py",
+    "jit.py": "test_jit_cache.py",
+    "ports.py": "streaming/test_engine.py",
+    "errors.py": "test_architecture.py",
+    "definitions.py": "test_definitions.py",
+    "settings.py": "test_settings.py",
+}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def _functions(path: Path) -> list[tuple[str, int]]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+        found.append((node.name, (node.end_lineno or 0) - first.lineno + 1))
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_is_short_and_says_why_it_is_there(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= MOST_LINES
+    assert ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_function_is_short(path: Path) -> None:
+    # a nested function counts with the one around it: jobs and sensors are built inside a function
+    long = {name: lines for name, lines in _functions(path) if lines > MOST_FUNCTION_LINES}
+    allowed = {"platform_jobs", "closed_bars_sensor"}
+    assert not set(long) - allowed, long
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_has_its_mirrored_test(path: Path) -> None:
+    relative = path.relative_to(PACKAGE)
+    mirror = TESTS / PROVEN_ELSEWHERE.get(relative.as_posix(), f"{relative.parent}/test_{relative.name}")
+    assert mirror.is_file(), f"write {mirror.relative_to(ROOT)}, or say in PROVEN_ELSEWHERE where it is proven"
+
+
+def test_the_key_prefix_stands_in_one_module() -> None:
+    holders = {_name(path) for path in MODULES if "{tp:" in path.read_text() or '"tp"' in path.read_text()}
+    assert holders <= {"wire/redis_keys.py"}
+
+
+def test_no_session_length_is_written_down() -> None:
+    assert [_name(path) for path in MODULES if "375" in path.read_text()] == []
+
+
+def test_every_error_is_one_of_ours_and_explains_itself() -> None:
+    tree = ast.parse((PACKAGE / "errors.py").read_text())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    names = {node.name for node in classes}
+    for node in classes:
+        assert ast.get_docstring(node)
+        bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+        assert bases <= names | {"Exception"}
+
+
+def test_no_broad_except_anywhere() -> None:
+    caught = []
+    for path in [*MODULES, *TESTS.rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ExceptHandler) and (
+                node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+            ):
+                caught.append(f"{path}:{node.lineno}")
+    assert caught == []
