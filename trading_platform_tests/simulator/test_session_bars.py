@@ -8,7 +8,7 @@ from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.synthetic_tokens import assign_tokens
 from trading_platform.simulator.session_bars import last_closes, to_session_bars
 
-DAY = InstrumentDay(date(2016, 8, 16), assign_tokens([("A", False), ("I", True)]))
+DAY = InstrumentDay(date(2016, 8, 16), tuple(assign_tokens([("A", False), ("I", True)])))
 
 
 def table(*rows: tuple[str, int, float, int | None]) -> pl.DataFrame:
