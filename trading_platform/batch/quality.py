@@ -8,13 +8,26 @@ import polars as pl
 
 from trading_platform.batch.reference import segment_of
 from trading_platform.errors import NoSessionError, UnknownSessionDate
-from trading_platform.market.sessions import SessionClass, SessionTable
+from trading_platform.market.sessions import Phase, SessionClass, SessionTable
 from trading_platform.market.universe import PER_SOCKET, SOCKETS
+from trading_platform.wire.lake_tables import MOMENT
 
 NEEDED_SHARE = 0.8
 """Part of the rows of baselines and seeds that must be known; below it the session starts half blind."""
 
 RSI_RANGE = (0.0, 100.0)
+
+_CLASSES_OF_SEGMENT: dict[str | None, tuple[SessionClass, ...]] = {
+    "NSE": (SessionClass.NSE_CASH_FNO, SessionClass.NSE_CASH),
+    "NFO": (SessionClass.NSE_DERIVATIVES,),
+    "CDS": (SessionClass.NSE_CURRENCY,),
+    "BSE": (SessionClass.BSE_CASH_FNO, SessionClass.BSE_CASH),
+    "BFO": (SessionClass.BSE_DERIVATIVES,),
+    "BCD": (SessionClass.BSE_CURRENCY,),
+    "MCX": (SessionClass.MCX,),
+    "INDICES": (SessionClass.NSE_INDEX, SessionClass.BSE_INDEX, SessionClass.MCX),
+    None: tuple(SessionClass),
+}
 
 Fact = int | float | str
 
@@ -57,32 +70,38 @@ def universe_sound(rows: pl.DataFrame, instruments: pl.DataFrame) -> Finding:
 
 
 def bars_sound(rows: pl.DataFrame, table: SessionTable, session: date) -> Finding:
-    """Refuse prices out of order, bars that stand twice, and bars outside the hours of every covered exchange."""
+    """Refuse prices out of order, bars that stand twice, and bars outside the hours of their segment."""
     low, high = pl.col("low"), pl.col("high")
     prices = [pl.col(name) for name in ("open", "high", "low", "close")]
     ordered = pl.all_horizontal((price >= low) & (price <= high) for price in prices)
-    opens, closes = opening_hours(table, session)
+    placed = rows.join(opening_hours(table, session), on="segment", how="left", nulls_equal=True)
+    inside = (pl.col("start") >= pl.col("opens")) & (pl.col("start") < pl.col("closes"))
     return _faults(
-        rows,
+        placed,
         {
             "prices out of order or unknown": ~ordered.fill_null(value=False),
             "duplicate bars": pl.struct("symbol", "segment", "start", "kind").is_duplicated(),
-            "outside opening hours": ~((pl.col("start") >= opens) & (pl.col("start") < closes)),
+            "outside opening hours": ~inside.fill_null(value=False),
             "negative volume": (pl.col("volume") < 0).fill_null(value=False),
         },
     )
 
 
-def opening_hours(table: SessionTable, session: date) -> tuple[pl.Expr, pl.Expr]:
-    """Return the first and one past the last moment of any phase of any covered exchange on this date."""
-    moments = []
-    for session_class in SessionClass:
-        try:
-            phases = table.session(session_class, session).phases
-        except (NoSessionError, UnknownSessionDate):
-            continue
-        moments += [(phase.start, phase.end) for phase in phases]
-    return pl.lit(min(start for start, _ in moments)), pl.lit(max(end for _, end in moments))
+def opening_hours(table: SessionTable, session: date) -> pl.DataFrame:
+    """Return segment, opens, closes: first and one past the last moment of its phases; null is any segment."""
+    rows = []
+    for segment, classes in _CLASSES_OF_SEGMENT.items():
+        phases = [phase for one in classes for phase in _phases(table, one, session)]
+        if phases:
+            rows.append((segment, min(phase.start for phase in phases), max(phase.end for phase in phases)))
+    return pl.DataFrame(rows, schema={"segment": pl.String, "opens": MOMENT, "closes": MOMENT}, orient="row")
+
+
+def _phases(table: SessionTable, session_class: SessionClass, session: date) -> tuple[Phase, ...]:
+    try:
+        return table.session(session_class, session).phases
+    except (NoSessionError, UnknownSessionDate):
+        return ()
 
 
 def baselines_sound(rows: pl.DataFrame) -> Finding:
