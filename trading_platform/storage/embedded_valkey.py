@@ -58,9 +58,13 @@ class EmbeddedValkey:
         with (self.folder / "lock").open("r+") as lock:
             self._take(lock.fileno())
             running = self._running_pid()
-            if running is not None:
-                return self._wait_for(running, started_by_us=False)
-            return self._wait_for(self._start(), started_by_us=True)
+            handle = self._attach(running, started_by_us=False) if running is not None else None
+            if handle is None:  # none ran, or it was ending when we found it
+                started = self._start()
+                handle = self._attach(started, started_by_us=True)
+                if handle is None:
+                    raise self._unusable(started, "it ended")
+            return handle
 
     def stop(self) -> None:
         """Ask the server to shut down, and kill it when it does not within a limit; nothing when none runs."""
@@ -130,8 +134,8 @@ class EmbeddedValkey:
         _write_private(self.folder / "valkey.pid", str(process.pid))
         return process.pid
 
-    def _wait_for(self, pid: int, *, started_by_us: bool) -> ValkeyHandle:
-        """Wait until the server answers; while it loads its data it says so."""
+    def _attach(self, pid: int, *, started_by_us: bool) -> ValkeyHandle | None:
+        """Wait until the server answers (while it loads its data it says so); None when it ends instead."""
         begun = elapsed_ns()
         trouble = "it does not answer"
         while elapsed_ns() - begun < self._start_limit * NS_PER_SECOND:
@@ -144,10 +148,12 @@ class EmbeddedValkey:
             else:
                 return ValkeyHandle(pid, self._socket_path(), started_by_us)
             if not self._is_ours(pid):
-                trouble = "it ended"
-                break
+                return None
             pause(_POLL_SECONDS)
-        raise StoreUnavailable(
+        raise self._unusable(pid, trouble)
+
+    def _unusable(self, pid: int, trouble: str) -> StoreUnavailable:
+        return StoreUnavailable(
             f"the embedded Valkey of {self.folder} (process {pid}) cannot be used: {trouble}. The end of its log:\n"
             f"{self._log_tail()}"
         )

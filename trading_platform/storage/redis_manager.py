@@ -48,7 +48,7 @@ class RedisManager:
         """Return where the server is, without a password."""
         if self._embedded:
             return f"embedded Valkey in {self._embedded.folder}"
-        return re.sub(r"//[^/@]*@", "//***@", str(self._url)).split("?")[0]
+        return re.sub(r"//.*@", "//***@", str(self._url)).split("?")[0]
 
     @property
     def report(self) -> StoreReport | None:
@@ -102,9 +102,14 @@ class RedisManager:
                 f"remove {', '.join(sorted(refused))} from the URL of {self.address}: it changes replies"
             )
         try:
-            return redis.Redis.from_url(url, **self._options())
-        except ValueError as error:
-            raise StoreUnavailable(f"the Redis URL {self.address} cannot be used: {error}") from None
+            client = redis.Redis.from_url(url, **self._options())
+            client.connection_pool.make_connection()  # not connected yet, but refuses options that nothing knows
+        except (ValueError, TypeError):  # their texts may hold a part of a password
+            raise StoreUnavailable(
+                f"{self.address} is no usable Redis URL: rediss://user:password@host:port/0, special characters in "
+                "the password written like %2F, and only options that redis-py knows"
+            ) from None
+        return client
 
     def _check(self, client: redis.Redis) -> StoreReport:
         """Refuse a server that is too old or may drop keys; list what is doubtful."""
