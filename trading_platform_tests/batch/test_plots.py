@@ -26,14 +26,13 @@ def baselines(tokens: int, buckets: int) -> pl.DataFrame:
 
 
 def signals(directions: list[int]) -> pl.DataFrame:
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "confirmed_at": [moment(SESSION, 9 + place % 6, 15 + place % 40) for place in range(len(directions))],
             "direction": directions,
         },
         schema_overrides={name: PATTERNS.schema[name] for name in ("confirmed_at", "direction")},
     )
-    return frame
 
 
 @pytest.mark.parametrize("tokens", [0, 1, 60])
