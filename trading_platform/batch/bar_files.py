@@ -1,6 +1,7 @@
 """Read minute bars from Parquet or CSV files; broken rows are set aside with their file, row and reason."""
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -86,7 +87,7 @@ def _files(path: Path) -> list[Path]:
 def _read_file(file: Path) -> pl.DataFrame:
     try:
         raw = pl.read_parquet(file) if file.suffix == ".parquet" else _read_csv(file)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, csv.Error, OSError) as error:
         raise BadFileError(f"{file} cannot be read as minute bars: {error}") from error
     if missing := [name for name in COLUMNS if name not in raw.columns]:
         raise BadFileError(f"{file} lacks the columns {', '.join(missing)}; rename or add them")
@@ -104,7 +105,7 @@ def _read_file(file: Path) -> pl.DataFrame:
 def _read_csv(file: Path) -> pl.DataFrame:
     """Read all cells as text; a line with too many cells and a cell that is no UTF-8 become unreadable cells."""
     text = file.read_text(encoding="utf-8-sig", errors="replace")
-    lines = list(csv.reader(text.splitlines()))
+    lines = list(csv.reader(io.StringIO(text, newline="")))
     if not lines:
         raise BadFileError(f"{file} is empty; give minute bars with the columns {', '.join(COLUMNS)}")
     width = len(lines[0])

@@ -31,6 +31,7 @@ from trading_platform.streaming.recorder import Recorder
 
 _REFUSED = 2
 _SET_ASIDE = 3
+_STOPPED = 130
 _SHOWN_ROWS = 20
 
 _HELP = f"""Play minute bars as Kite frames into the journal and Redis, as the feed would have recorded them.
@@ -47,7 +48,7 @@ Examples:
     trading-platform play --bars minutes.parquet --shard history
 
 Exit codes: 0 everything was played; 2 refused, nothing or no further session was played; 3 played, but rows of the
-files were set aside (each is named on stderr).
+files were set aside (each is named on stderr); 130 stopped by the user.
 """
 
 
@@ -100,6 +101,9 @@ def _command(
     except PlatformError as error:
         _say(str(error))
         raise typer.Exit(_REFUSED) from None
+    except KeyboardInterrupt:
+        _say("stopped: the session that was playing ends early in its journal; move that away to play it again")
+        raise typer.Exit(_STOPPED) from None
     if plan.rejected is not None and len(plan.rejected):
         _complain(plan.rejected)
         raise typer.Exit(_SET_ASIDE)
@@ -143,6 +147,8 @@ def _record(play: Play, settings: Settings, manager: RedisManager, *, speed: flo
     ):
         summary = play_session(play, recorder, speed=speed, progress=shown.advance)
         failure = recorder.counters.last_redis_failure
+    for why in journal.unpacked:
+        _say(f"{play.session}: a segment stays unpacked, it can be read as it is: {why}")
     if failure is not None:
         _say(f"{play.session}: Redis refused for a while, the journal is whole: {failure}")
     return summary

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from trading_platform.errors import InstrumentError
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.simulator.bar_ticks import SessionBars
 
@@ -24,7 +25,9 @@ def to_session_bars(bars: pl.DataFrame, day: InstrumentDay, previous_closes: Map
     )
     joined = bars.join(known, on="symbol", how="inner", validate="m:1").sort("token", "ts")
     if len(joined) != len(bars):
-        raise ValueError(f"{len(bars) - len(joined)} bars belong to no instrument of {day.session}; add them to it")
+        raise InstrumentError(
+            f"{len(bars) - len(joined)} bars belong to no instrument of {day.session}; add them to it"
+        )
     return SessionBars(
         token=joined["token"].to_numpy(),
         start=joined["ts"].dt.epoch("s").to_numpy(),

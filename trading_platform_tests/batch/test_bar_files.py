@@ -132,6 +132,18 @@ def test_a_file_that_is_no_table_of_bars_is_refused(tmp_path: Path, name: str, c
         read_bars(tmp_path / name)
 
 
+def test_odd_text_in_a_cell_breaks_its_row_only(tmp_path: Path) -> None:
+    file = tmp_path / "odd.csv"
+    good = b"A,2016-08-16 09:15:00,1,2,0.5,1.5,10\n"
+    file.write_bytes(b"\xef\xbb\xbf" + HEADER.encode() + b"A\xff,2016-08-16 09:16:00,1,2,0.5,1.5,10\n" + good)
+    found = read_bars(file)
+    assert len(found.bars) == 1
+    assert reasons(found.rejected) == [(1, REASONS[BarFault.UNREADABLE])]
+    file.write_bytes(HEADER.encode() + b"A" * 200_000 + b"\n" + good)
+    with pytest.raises(BadFileError, match="cannot be read"):
+        read_bars(file)
+
+
 def test_nothing_to_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFileError, match="holds no"):
         read_bars(tmp_path)

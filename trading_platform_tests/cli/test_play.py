@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from trading_platform.batch.instrument_dump import read_dump
 from trading_platform.calc.volume_baseline import INTERVALS, BaselineBlock
+from trading_platform.cli import play as command
 from trading_platform.cli.play import register
-from trading_platform.storage.journal import JournalReader
+from trading_platform.storage.journal import JournalReader, JournalWriter
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.storage.redis_store import RedisStore
 from trading_platform.wire.instrument_block import from_block
@@ -171,6 +172,18 @@ def test_the_synthetic_market_is_played_with_its_baseline(data: Path) -> None:
     assert controls[4].sha256 == published
     assert reader.blob(published) == block
     assert len(payloads) + len(controls) == summary["records"]
+
+
+def test_a_stopped_play_says_what_it_leaves(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "play_session", stop)
+    result = play("--bars", write(tmp_path, GOOD))
+    assert result.exit_code == 130
+    assert "ends early" in result.stderr
+    # the journal was closed, so that another process can take it
+    JournalWriter.open(data / "journal", "k1", date(2016, 8, 16)).close()
 
 
 def test_a_block_of_another_session_is_not_announced(data: Path, tmp_path: Path) -> None:

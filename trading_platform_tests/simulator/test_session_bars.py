@@ -3,6 +3,7 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
+from trading_platform.errors import InstrumentError
 from trading_platform.market.clock import IST
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.synthetic_tokens import assign_tokens
@@ -33,7 +34,7 @@ def test_bars_find_their_tokens_in_order() -> None:
 
 
 def test_a_bar_without_an_instrument_is_refused() -> None:
-    with pytest.raises(ValueError, match="1 bars belong to no instrument"):
+    with pytest.raises(InstrumentError, match="1 bars belong to no instrument"):
         to_session_bars(table(("A", 15, 1.0, 7), ("B", 15, 1.0, 7)), DAY, {})
 
 
