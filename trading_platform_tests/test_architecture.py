@@ -85,7 +85,8 @@ def test_no_broad_except_anywhere() -> None:
     for path in [*MODULES, *TESTS.rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ExceptHandler) and (
-                node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+                node.type is None
+                or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
             ):
                 caught.append(f"{path}:{node.lineno}")
     assert caught == []

@@ -1,0 +1,68 @@
+from datetime import date
+from typing import Any
+
+from rich.console import Console
+
+from trading_platform.cli.demo_summary import ASSETS, problems, summary_table
+
+DAY = date(2026, 7, 31)
+
+
+def _report() -> dict[str, Any]:
+    return {
+        "runs": [{"job": "run_patterns", "status": "SUCCESS", "tags": {}, "id": "r1"}],
+        "assets": {name: {"partitions": {DAY.isoformat(): 10}} for name in ASSETS},
+        "checks": {"patterns:live_equals_replay": {"passed": True, "severity": "ERROR", "facts": {}}},
+    }
+
+
+def _replayed() -> dict[str, Any]:
+    return {
+        "last_record": 22_578,
+        "bars": 100,
+        "indicators": 100,
+        "signals": 5,
+        "counters": {"packets": 1_234_567},
+        "ticks_per_second": 200_000,
+        "digest": "ab" * 32,
+        "closed": True,
+    }
+
+
+def test_nothing_wrong_is_no_problem() -> None:
+    assert problems(DAY, _report(), _replayed()) == []
+
+
+def test_an_asset_without_rows_is_a_problem() -> None:
+    report = _report()
+    report["assets"]["patterns"]["partitions"] = {"2026-07-30": 10}
+    assert problems(DAY, report, _replayed()) == ["asset patterns has no rows of 2026-07-31"]
+    del report["assets"]["patterns"]
+    assert problems(DAY, report, _replayed()) == ["asset patterns has no rows of 2026-07-31"]
+
+
+def test_a_failed_check_is_a_problem_and_so_is_one_that_was_never_made() -> None:
+    report = _report()
+    report["checks"]["patterns:live_equals_replay"]["passed"] = False
+    assert len(problems(DAY, report, _replayed())) == 1
+    report["checks"] = {}
+    assert problems(DAY, report, _replayed()) == ["check live_equals_replay was never made"]
+
+
+def test_a_failed_run_an_open_journal_and_an_empty_replay_are_problems() -> None:
+    report, replayed = _report(), _replayed()
+    report["runs"][0]["status"] = "FAILURE"
+    replayed |= {"closed": False, "signals": 0}
+    assert problems(DAY, report, replayed) == [
+        "run r1 of run_patterns failed",
+        "replay gave no signals",
+        "the journal was not closed",
+    ]
+
+
+def test_the_table_shows_numbers_assets_and_checks() -> None:
+    console = Console(record=True, width=120)
+    console.print(summary_table(DAY, _report(), _replayed()))
+    shown = console.export_text()
+    for wanted in ("22,578", "1,234,567", *ASSETS, "live_equals_replay", "passed"):
+        assert wanted in shown

@@ -1,0 +1,70 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from trading_platform.errors import SettingsError
+from trading_platform.settings import CalculationSettings, child_environment, load_settings
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('shard = "k7"\nwebserver_port = 4000\n[calculation]\nspike_min_rvol = 3.5\n')
+    monkeypatch.setenv("TP_SETTINGS_FILE", str(file))
+    monkeypatch.setenv("TP_WEBSERVER_PORT", "4001")
+    settings = load_settings()
+    assert (settings.shard, settings.webserver_port, settings.calculation.spike_min_rvol) == ("k7", 4001, 3.5)
+
+
+def test_a_nested_value_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TP_CALCULATION__COOLDOWN_BARS", "9")
+    assert load_settings().calculation.cooldown_bars == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("TP_SHARD", "K 1", "shard"),
+        ("TP_WEBSERVER_PORT", "70000", "webserver_port"),
+        ("TP_STATE_EVERY_SECONDS", "0", "state_every_seconds"),
+        ("TP_CALCULATION__BREAKOUT_BARS", "61", "breakout_bars"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, named: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=named):
+        load_settings()
+
+
+def test_a_misspelt_setting_in_the_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('shrad = "k7"\n')
+    monkeypatch.setenv("TP_SETTINGS_FILE", str(file))
+    with pytest.raises(SettingsError, match="shrad"):
+        load_settings()
+
+
+def test_a_password_never_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TP_REDIS_URL", "redis://:hunter2@127.0.0.1:6379/0")
+    settings = load_settings()
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().shard = "k2"  # type: ignore[misc]
+
+
+def test_the_hash_is_of_the_canonical_bytes_and_moves_with_a_value() -> None:
+    one = CalculationSettings()
+    assert one.sha256 == hashlib.sha256(one.canonical()).hexdigest()
+    assert CalculationSettings(cooldown_bars=7).sha256 != one.sha256
+
+
+def test_children_share_data_and_home(tmp_path: Path) -> None:
+    environment = child_environment(load_settings(data_dir=tmp_path), tmp_path / "dagster")
+    assert environment["TP_DATA_DIR"] == str(tmp_path)
+    assert environment["DAGSTER_HOME"] == str(tmp_path / "dagster")
