@@ -6,6 +6,7 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -65,11 +66,10 @@ class JournalWriter:
         make_folder(folder / "blobs")
         lock = _lock(folder)
         writer = cls(folder, SegmentHeader(shard, session, 0, 1), segment_bytes=segment_bytes, lock=lock)
-        try:
+        with ExitStack() as undo:
+            undo.callback(writer._release)
             writer._recover()
-        except BaseException:
-            writer._release()
-            raise
+            undo.pop_all()
         return writer
 
     @property

@@ -42,7 +42,7 @@ class FrameStream:
         self._held_bytes = 0
 
     def append(self, records: list[tuple[int, bytes]]) -> None:
-        """Add records in one transaction, trim the window, renew its lifetime: all of it happens or nothing."""
+        """Add records, trim the window and renew its lifetime, in one transaction: no reader sees a part of it."""
         pipeline = self.client.pipeline(transaction=True)
         for number, record in records:
             pipeline.xadd(self._key, {FIELD: record}, id=f"{number}-0")

@@ -89,6 +89,8 @@ def test_processes_that_start_at_once_share_one_server_that_outlives_them(server
     handle = server.ensure_running()
     assert (handle.pid, handle.started_by_us) == (int(told[0][0]), False)
     assert client_of(server).ping()
+    # a Ctrl-C in the starter's terminal does not reach it
+    assert os.getsid(handle.pid) == handle.pid
 
 
 @pytest.mark.parametrize("_", range(3))

@@ -42,7 +42,7 @@ def test_connecting_again_brings_a_killed_server_back(manager: RedisManager, tmp
 
 def test_a_command_is_not_repeated_behind_our_back(manager: RedisManager, tmp_path: Path) -> None:
     client = manager.connect()
-    client.ping()
+    assert client.connection_pool.connection_kwargs["retry"].get_retries() == 0
     os.kill(EmbeddedValkey(tmp_path / "valkey").ensure_running().pid, signal.SIGKILL)
     with pytest.raises(redis.ConnectionError):
         client.incr("counter")

@@ -42,12 +42,25 @@ def test_the_window_is_bounded_in_bytes(client: redis.Redis) -> None:
     assert 500 <= extent.last - extent.first + 1 <= 700
 
 
-def test_a_repeated_number_is_refused_and_nothing_of_its_batch_stays(client: redis.Redis) -> None:
+def test_a_repeated_number_is_refused(client: redis.Redis) -> None:
     stream = FrameStream(client, "k1", SESSION)
     stream.append(records(1, 5))
     with pytest.raises(ResponseError):
         stream.append(records(5, 5))
     assert stream.extent() == StreamExtent(1, 5, 5)
+
+
+def test_a_batch_is_one_transaction(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipelines = []
+    real = client.pipeline
+
+    def pipeline(**options: bool) -> redis.client.Pipeline:
+        pipelines.append(options)
+        return real(**options)
+
+    monkeypatch.setattr(client, "pipeline", pipeline)
+    FrameStream(client, "k1", SESSION).append(records(1, 3))
+    assert pipelines == [{"transaction": True}]
 
 
 def test_an_emptied_stream_remembers_its_newest(client: redis.Redis) -> None:

@@ -12,9 +12,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from trading_platform.errors import JournalWriteFailed, StoreUnavailable
 from trading_platform.storage import journal_writer
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
+from trading_platform.storage.journal import JournalReader
 from trading_platform.storage.redis_manager import RedisManager
+from trading_platform.streaming.recorder import Recorder
 from trading_platform.wire.journal_records import ControlType, RecordKind, decode_control, scan_records
 from trading_platform_tests.streaming.recordings import (
+    SESSION,
+    SHARD,
     Store,
     journal_records,
     open_journal,
@@ -169,6 +173,36 @@ def test_recording_goes_on_without_redis_and_the_stream_is_completed_later(
         live.flush()
         assert stream_records(client) == journal_records(tmp_path)
         assert len(client.keys("{tp:t1}:blob:*")) == 1
+
+
+def test_what_is_recorded_while_the_stream_is_completed_is_not_left_out(
+    tmp_path: Path, store: RedisManager, client: redis.Redis
+) -> None:
+    door = Store(store.connect)
+    door.error = StoreUnavailable("shut")
+
+    class History(JournalReader):
+        def blobs(self) -> list[str]:  # asked for after the long copy, before the stream is used
+            live.frame(b"meanwhile", 2)
+            live.flush()
+            return super().blobs()
+
+    with open_journal(tmp_path) as journal:
+        live = Recorder(
+            journal=journal,
+            history=History(tmp_path, SHARD, SESSION),
+            store=door,
+            shard=SHARD,
+            session=SESSION,
+            retry_seconds=0.02,
+        )
+        with live:
+            live.frame(b"before", 1)
+            live.flush()
+            door.error = None
+            wait_until(lambda: live.counters.online)
+            assert stream_records(client) == journal_records(tmp_path)
+            assert [number for number, _ in stream_records(client)] == [1, 2]
 
 
 class Refusing(redis.Redis):
