@@ -16,7 +16,7 @@ PAST = [date(2026, 7, 27), date(2026, 7, 28), date(2026, 7, 29)]
 
 
 def wanted() -> dict[SessionClass, list[date]]:
-    return dict.fromkeys(SessionClass, PAST)  # noqa: RUF024  only read
+    return dict.fromkeys(SessionClass, PAST)
 
 
 def bars(volumes: list[list[int | None]], symbol: str = "INFY", token: int | None = INFY) -> pl.DataFrame:

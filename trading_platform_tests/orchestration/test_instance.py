@@ -1,0 +1,29 @@
+"""The folder of Dagster is made once, also when several start at the same time."""
+
+import multiprocessing
+from pathlib import Path
+
+import yaml
+
+from trading_platform.orchestration.instance import prepare_dagster_home
+
+
+def test_the_configuration_is_written_and_a_changed_one_is_left_alone(tmp_path: Path) -> None:
+    home = prepare_dagster_home(tmp_path)
+    configuration = home / "dagster.yaml"
+    parsed = yaml.safe_load(configuration.read_text())
+    assert parsed["telemetry"] == {"enabled": False}
+    assert parsed["nux"] == {"enabled": False}
+    configuration.write_text("telemetry:\n  enabled: false\n")
+    prepare_dagster_home(tmp_path)
+    assert configuration.read_text() == "telemetry:\n  enabled: false\n"
+
+
+def test_processes_that_start_together_do_not_break_each_other(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    starters = [context.Process(target=prepare_dagster_home, args=(tmp_path,)) for _ in range(3)]
+    for starter in starters:
+        starter.start()
+    for starter in starters:
+        starter.join()
+    assert [starter.exitcode for starter in starters] == [0, 0, 0]

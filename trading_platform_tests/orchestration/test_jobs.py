@@ -1,0 +1,148 @@
+"""The jobs find their session, make what is missing before it, and fail with the reason."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from trading_platform.batch.bars import import_bars
+from trading_platform.batch.instrument_dump import dump_csv
+from trading_platform.calc.indicator_seeds import SeedBlock
+from trading_platform.calc.volume_baseline import BaselineBlock
+from trading_platform.definitions import build_definitions
+from trading_platform.market.clock import IST
+from trading_platform.market.sessions import load_session_table
+from trading_platform.market.synthetic_tokens import assign_tokens
+from trading_platform.orchestration.context import STARTED_BY
+from trading_platform.settings import CalculationSettings, Settings
+from trading_platform.storage.lake import Lake
+from trading_platform_tests.batch.lake_rows import moment
+from trading_platform_tests.orchestration.fakes import FakeStore, fake_redis
+
+LAST = date(2026, 7, 30)
+SESSIONS = load_session_table().any_session_dates(date(2026, 7, 20), LAST)
+MINUTES = 120
+
+
+@dataclass
+class World:
+    """A lake with imported bars of some sessions, dumps beside it, and the definitions that see both."""
+
+    lake: Lake
+    store: FakeStore
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+
+    def run(self, job: str, **tags: str) -> dg.ExecuteInProcessResult:
+        found = self.definitions.resolve_job_def(job)
+        named = {name.replace("__", "/"): value for name, value in tags.items()}
+        return found.execute_in_process(instance=self.instance, tags=named, raise_on_error=False)
+
+
+def bars_of(session: date) -> pl.DataFrame:
+    start = moment(session, 9, 15)
+    ts = pl.datetime_range(start, start.replace(hour=11, minute=14), "1m", eager=True, time_zone=str(IST))
+    close = [100.0 + (place * 7 % 11) for place in range(MINUTES)]
+    frame = pl.DataFrame({"ts": ts, "open": close, "high": close, "low": close, "close": close})
+    named = [
+        frame.with_columns(symbol=pl.lit("SYNONE"), volume=pl.lit(1000, pl.Int64)),
+        frame.with_columns(symbol=pl.lit("SYNDEX"), volume=pl.lit(None, pl.Int64)),
+    ]
+    return pl.concat(named)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    settings = Settings(
+        data_dir=tmp_path,
+        calculation=CalculationSettings(baseline_sessions=5, baseline_min_sessions=2, seed_sessions=5),
+    )
+    lake = Lake(settings.lake_dir)
+    settings.dumps_dir.mkdir()
+    dump = dump_csv(assign_tokens([("SYNONE", False), ("SYNDEX", True)]))
+    for session in SESSIONS:
+        import_bars(bars_of(session), "synthetic", lake)
+        (settings.dumps_dir / f"instruments_{session:%Y%m%d}.csv").write_bytes(dump)
+    store = FakeStore()
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield World(lake, store, build_definitions(settings, redis_manager=fake_redis(store)), instance)
+
+
+def reason(result: dg.ExecuteInProcessResult) -> str:
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    return str(failure.step_failure_data.error)
+
+
+def test_without_a_session_the_latest_with_input_is_prepared(world: World) -> None:
+    result = world.run("materialize_baselines")
+    assert result.success
+    assert world.lake.sessions("volume_baselines") == [LAST]
+    assert world.lake.sessions("minute_bars")[-1] == SESSIONS[-2]
+    rows = world.lake.read_sessions("volume_baselines", [LAST])
+    assert set(rows["expected_median"]) == {1000.0, 5000.0}
+    assert set(rows["sessions_used"]) == {5}
+    baseline, seeds = (world.store.blocks[family] for family in ("baseline", "seeds"))
+    assert BaselineBlock.decode(baseline).session == SeedBlock.decode(seeds).session == LAST
+
+
+def test_the_materialisations_stand_under_their_partition_and_name_their_starter(world: World) -> None:
+    result = world.run("materialize_baselines")
+    (event,) = world.instance.fetch_materializations(dg.AssetKey("volume_baselines"), limit=10).records
+    assert event.partition_key == str(LAST)
+    run = world.instance.get_run_by_id(event.run_id)
+    assert run is not None
+    assert run.tags[STARTED_BY] == result.run_id
+    past = world.instance.get_materialized_partitions(dg.AssetKey("minute_bars"))
+    assert past == {str(day) for day in SESSIONS[-6:-1]}
+
+
+def test_past_bars_are_one_run_not_one_a_session(world: World) -> None:
+    world.run("materialize_baselines")
+    runs = {one.run_id for one in world.instance.fetch_materializations(dg.AssetKey("minute_bars"), limit=50).records}
+    assert len(runs) == 1
+
+
+def test_a_partition_names_the_session(world: World) -> None:
+    assert world.run("materialize_baselines", dagster__partition=str(SESSIONS[-2])).success
+    assert world.lake.sessions("volume_baselines") == [SESSIONS[-2]]
+
+
+def test_a_configured_session_wins(world: World) -> None:
+    job = world.definitions.resolve_job_def("materialize_baselines")
+    config = {"ops": {"prepare_session": {"config": {"session": str(SESSIONS[-3])}}}}
+    assert job.execute_in_process(instance=world.instance, run_config=config).success
+    assert world.lake.sessions("volume_baselines") == [SESSIONS[-3]]
+
+
+def test_a_date_that_is_no_session_fails_by_its_name(world: World) -> None:
+    result = world.run("materialize_baselines", dagster__partition="2026-07-26")
+    assert not result.success
+    assert "2026-07-26 is no session" in reason(result)
+
+
+def test_a_missing_dump_fails_the_job_with_what_to_do(world: World, tmp_path: Path) -> None:
+    (tmp_path / "dumps" / f"instruments_{LAST:%Y%m%d}.csv").unlink()
+    result = world.run("materialize_baselines")
+    assert not result.success
+    assert f"no instrument dump of {LAST}" in reason(result)
+
+
+def test_patterns_without_a_journal_fail_with_what_to_do(world: World) -> None:
+    world.run("materialize_baselines")
+    result = world.run("run_patterns")
+    assert not result.success
+    assert f"has no journal of {LAST}" in reason(result)
+    # the rest is there: bars and indicators come from the import
+    snapshots = world.lake.read_sessions("indicator_snapshots", [LAST])
+    assert snapshots.filter(pl.col("symbol") == "SYNONE")["rvol_bar"].unique().to_list() == [1.0]
+
+
+def test_nothing_at_all_is_named(tmp_path: Path) -> None:
+    made = build_definitions(Settings(data_dir=tmp_path), redis_manager=fake_redis(FakeStore()))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = made.resolve_job_def("run_patterns").execute_in_process(instance=instance, raise_on_error=False)
+    assert "neither a journal nor the lake" in reason(result)

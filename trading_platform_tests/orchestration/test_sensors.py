@@ -1,0 +1,107 @@
+"""The sensor asks for one run for all intervals since its cursor, and says in words why it does not."""
+
+import dagster as dg
+import orjson
+import pytest
+
+from trading_platform.orchestration.context import FROM_RECORD, TO_RECORD
+from trading_platform.orchestration.sensors import closed_bars_sensor
+from trading_platform_tests.batch.lake_rows import SESSION
+from trading_platform_tests.orchestration.fakes import FakeJournals, FakeStore, fake_redis, position
+
+FIVE = 300
+
+
+@dg.op
+def nothing() -> None:
+    """Do nothing."""
+
+
+@dg.job
+def run_patterns() -> None:
+    nothing()
+
+
+SENSOR = closed_bars_sensor(run_patterns, block_milliseconds=7)
+
+
+def tick(store: FakeStore, cursor: str | None = None, sessions: str = str(SESSION)) -> dg.SensorResult | dg.SkipReason:
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance, cursor=cursor)
+        return SENSOR(context, redis_manager=fake_redis(store), journals=FakeJournals(root=sessions, shard="k1"))
+
+
+def test_closed_intervals_give_one_run_and_a_cursor() -> None:
+    result = tick(FakeStore(position(record=50, last_closed=2 * FIVE, closed=False), "48-1"))
+    assert isinstance(result, dg.SensorResult)
+    (request,) = result.run_requests or []
+    assert request.run_key == f"{SESSION}-48-1"
+    assert request.partition_key == str(SESSION)
+    assert (request.tags[FROM_RECORD], request.tags[TO_RECORD]) == ("0", "50")
+    assert orjson.loads(result.cursor)["record"] == 50
+
+
+def test_the_next_run_begins_where_the_last_ended() -> None:
+    first = tick(FakeStore(position(record=50, last_closed=FIVE, closed=False), "48-1"))
+    second = tick(FakeStore(position(record=90, last_closed=4 * FIVE, closed=False), "88-0"), first.cursor)
+    (request,) = second.run_requests
+    assert (request.tags[FROM_RECORD], request.tags[TO_RECORD]) == ("50", "90")
+
+
+def test_nothing_new_waits_and_skips() -> None:
+    store = FakeStore(position(record=50, last_closed=FIVE, closed=False), "48-1")
+    first = tick(store)
+    second = tick(store, first.cursor)
+    assert isinstance(second, dg.SkipReason)
+    assert "closed after entry 48-1" in second.skip_message
+    assert store.waits == [("48-1", 7)]
+
+
+def test_an_interval_that_closes_while_waiting_is_acted_on() -> None:
+    store = FakeStore(position(record=50, last_closed=FIVE, closed=False), "48-1")
+    cursor = tick(store).cursor
+    store.after_wait = (position(record=60, last_closed=2 * FIVE, closed=False), "60-0")
+    result = tick(store, cursor)
+    assert [request.run_key for request in result.run_requests] == [f"{SESSION}-60-0"]
+
+
+def test_a_minute_that_ends_no_interval_is_named() -> None:
+    store = FakeStore(position(record=50, last_closed=FIVE, closed=False), "48-1")
+    cursor = tick(store).cursor
+    store.after_wait = (position(record=60, last_closed=FIVE, closed=False), "60-0")
+    result = tick(store, cursor)
+    assert "no five-minute interval since 05:35" in result.skip_message
+
+
+def test_the_end_of_a_session_gives_a_last_run() -> None:
+    cursor = tick(FakeStore(position(record=50, last_closed=FIVE, closed=False), "48-1")).cursor
+    result = tick(FakeStore(position(record=51, last_closed=FIVE, closed=True), "48-1"), cursor)
+    assert [request.run_key for request in result.run_requests] == [f"{SESSION}-48-1-closed"]
+    again = tick(FakeStore(position(record=51, last_closed=FIVE, closed=True), "48-1"), result.cursor)
+    assert isinstance(again, dg.SkipReason)
+
+
+def test_a_new_session_starts_over() -> None:
+    cursor = tick(FakeStore(position(record=50, last_closed=FIVE), "48-1")).cursor
+    later = "2026-07-31"
+    result = tick(FakeStore(position(record=9, last_closed=FIVE), "8-0"), cursor, f"{SESSION},{later}")
+    (request,) = result.run_requests
+    assert (request.partition_key, request.tags[FROM_RECORD]) == (later, "0")
+
+
+@pytest.mark.parametrize(
+    ("store", "sessions", "reason"),
+    [
+        (FakeStore(), "", "has no journal yet"),
+        (FakeStore(), str(SESSION), "closed after entry 0-0"),
+        (FakeStore(position(record=5, last_closed=FIVE), None), str(SESSION), "has closed no bar"),
+    ],
+)
+def test_reasons_to_skip(store: FakeStore, sessions: str, reason: str) -> None:
+    result = tick(store, None, sessions)
+    assert isinstance(result, dg.SkipReason)
+    assert reason in result.skip_message
+
+
+def test_the_sensor_runs_by_default() -> None:
+    assert SENSOR.default_status is dg.DefaultSensorStatus.RUNNING

@@ -1,0 +1,73 @@
+"""What Dagster shows is what was reviewed: keys, groups, checks, jobs, sensors and schedules stand in a file."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import orjson
+
+from trading_platform.definitions import build_definitions, defs
+from trading_platform.settings import Settings
+
+REVIEWED = Path(__file__).parent / "answers" / "definitions.json"
+
+
+def described(definitions: dg.Definitions) -> dict[str, Any]:
+    repository = definitions.get_repository_def()
+    graph = repository.asset_graph
+    return {
+        "assets": {
+            key.to_user_string(): {
+                "group": graph.get(key).group_name,
+                "kinds": sorted(graph.get(key).kinds),
+                "owners": sorted(graph.get(key).owners),
+                "deps": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+                "partitioned": graph.get(key).partitions_def is not None,
+                "pool": sorted(graph.get(key).pools),
+            }
+            for key in sorted(graph.get_all_asset_keys())
+        },
+        "checks": sorted(f"{key.asset_key.to_user_string()}: {key.name}" for key in graph.asset_check_keys),
+        "jobs": sorted(name for name in repository.job_names if not name.startswith("__")),
+        "schedules": {one.name: one.cron_schedule for one in repository.schedule_defs},
+        "sensors": {one.name: one.default_status.value for one in repository.sensor_defs},
+        "resources": sorted(definitions.resources or {}),
+    }
+
+
+def test_definitions_are_those_that_were_reviewed() -> None:
+    assert described(defs) == orjson.loads(REVIEWED.read_bytes())
+
+
+def test_definitions_can_be_loaded() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_every_asset_says_what_it_is_in_one_sentence_and_names_its_columns() -> None:
+    graph = defs.get_repository_def().asset_graph
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.description.endswith("."), key
+        assert node.description.count(". ") == 0, key
+        columns = node.metadata["dagster/column_schema"].columns
+        assert columns[0].name == "session", key
+        assert all(column.description for column in columns), key
+
+
+def test_every_asset_has_a_check() -> None:
+    graph = defs.get_repository_def().asset_graph
+    checked = {key.asset_key for key in graph.asset_check_keys}
+    assert checked == graph.get_all_asset_keys()
+
+
+def test_no_secret_is_part_of_a_resource(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, redis_url="redis://user:hidden@host/0", kite_api_key="hidden-key")
+    shown = str(build_definitions(settings).resources)
+    assert "hidden" not in shown
+
+
+def test_resources_can_be_replaced(tmp_path: Path) -> None:
+    stand_in = dg.ResourceDefinition.hardcoded_resource("other")
+    made = build_definitions(Settings(data_dir=tmp_path), lake=stand_in)
+    assert (made.resources or {})["lake"] is stand_in
