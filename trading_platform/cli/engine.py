@@ -3,16 +3,16 @@
 import signal
 from collections.abc import Callable
 from datetime import date, datetime
-from itertools import chain, repeat
 from types import FrameType
 from typing import Annotated, TypeVar
 
 import typer
 
+from trading_platform._jit_cache import code_fingerprint
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.cli.console import say
 from trading_platform.errors import EngineError, StoreUnavailable
-from trading_platform.market.clock import elapsed_ns, pause
+from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.engine_outputs import RedisEngineOutputs
 from trading_platform.storage.journal import journal_sessions
@@ -21,23 +21,33 @@ from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.streaming.checkpoint import StateFiles
 from trading_platform.streaming.engine import Engine, start_engine
 from trading_platform.streaming.follow import next_session
+from trading_platform.wire.redis_keys import SESSION_SECONDS
 
 T = TypeVar("T")
 
 IDLE_SECONDS = 0.2
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+_STOP_POLL_SECONDS = 0.05
 
 
 class Stop:
-    """Turns SIGTERM and SIGINT into a question that the loop asks between two batches."""
+    """Turns SIGTERM and SIGINT into a question that loops ask; a second one ends the process at once."""
 
     def __init__(self) -> None:
         self.asked = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not longer than until the question is answered with yes."""
+        until = elapsed_ns() + int(seconds * NS_PER_SECOND)
+        while not self.asked and elapsed_ns() < until:
+            pause(_STOP_POLL_SECONDS)
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
         self.asked = True
+        # nothing is lost by it: an engine may be killed at any place
+        signal.signal(number, signal.SIG_DFL)
 
 
 def register(app: typer.Typer) -> None:
@@ -61,15 +71,8 @@ def engine(
     worker = EngineWorker(load_settings(), Stop())
     if session is not None:
         worker.run(session.date(), rebuild=rebuild)
-        return
-    while not worker.stop.asked:
-        wanted = worker.retrying(worker.next_session)
-        if wanted is not None:
-            worker.run(wanted, rebuild=False)
-        elif until_closed:
-            return
-        else:
-            pause(IDLE_SECONDS)
+    else:
+        worker.run_all(until_closed=until_closed)
 
 
 class EngineWorker:
@@ -77,61 +80,82 @@ class EngineWorker:
 
     def __init__(self, settings: Settings, stop: Stop) -> None:
         url = settings.redis_url.get_secret_value() if settings.redis_url else None
-        self.stop = stop
+        self._stop = stop
         self._settings = settings
-        self._done: set[date] = set()
+        self._code = code_fingerprint()
+        self._done: set[date] = set()  # finished, or left behind unfinished: not asked for again by this process
         self._manager = RedisManager(url, settings.valkey_dir)
+        self._steps = 0
+        self._rebuild = False
 
-    def next_session(self) -> date | None:
-        """Return the session that wants an engine."""
-        settings, client = self._settings, self._manager.connect()
-        journals = [one for one in journal_sessions(settings.journal_dir, settings.shard) if one not in self._done]
-        wanted = next_session(
-            journals,
-            lambda session: self._files(session).finished(),
-            lambda session: RedisEngineOutputs(client, settings.shard, session).held(),
-        )
-        # what is finished stays finished while this process lives: it is not asked for again
-        self._done.update(one for one in journals if wanted is None or one < wanted)
-        return wanted
+    def run_all(self, *, until_closed: bool) -> None:
+        """Work on every session of the shard, oldest first; go on with new ones unless `until_closed`."""
+        while not self._stop.asked:
+            wanted = self._retrying(self._next_session)
+            if wanted is not None:
+                self._work_on(wanted, only=False)
+                self._done.add(wanted)
+            elif until_closed:
+                return
+            else:
+                self._stop.wait(IDLE_SECONDS)
 
     def run(self, session: date, *, rebuild: bool) -> None:
         """Work on one session until it is closed or we are asked to stop."""
-        running = self.retrying(lambda: self._start(session, rebuild=rebuild))
-        while running is not None:
-            say(
-                f"engine {session}: state at record {running.progress.recovered_from}, "
-                f"outputs at {running.progress.replayed_to}"
-            )
-            if self._work(running):
-                return
-            running = self.retrying(lambda: self._start(session, rebuild=False))
+        self._rebuild = rebuild
+        self._work_on(session, only=True)
 
-    def retrying(self, attempt: Callable[[], T]) -> T | None:
+    def _work_on(self, session: date, *, only: bool) -> None:
+        self._retrying(lambda: self._attempt(session, only=only))
+
+    def _attempt(self, session: date, *, only: bool) -> None:
+        """Recover, then step until the session is closed, left or we are asked to stop; raise StoreUnavailable."""
+        running = self._start(session)
+        if running is None:
+            return
+        self._rebuild = False
+        progress = running.progress
+        say(f"engine {session}: state at record {progress.recovered_from}, outputs at {progress.replayed_to}")
+        left = self._step_on(running, only=only)
+        running.save_state()
+        state = running.state
+        if state.closed:
+            say(f"engine {session}: closed at record {state.position}, {state.digest()}")
+        elif left:
+            say(f"engine {session}: not closed at record {state.position}, but a later session has begun: going on")
+        else:
+            say(f"engine {session}: stopped at record {state.position}")
+
+    def _step_on(self, running: Engine, *, only: bool) -> bool:
+        """Step until the session is closed or we are asked to stop; return whether it was left for a later one."""
+        overtaken = False
+        while not running.state.closed and not self._stop.asked:
+            if running.step():
+                self._steps += 1
+                overtaken = False
+            elif overtaken:
+                return True
+            else:
+                # asked before the last look at this session, so that none of its records can be missed
+                overtaken = not only and self._has_later(running.state.session)
+        return False
+
+    def _retrying(self, attempt: Callable[[], T]) -> T | None:
         """Return what `attempt` gives; while Redis is away try again with a growing pause, None when asked to stop."""
-        for seconds in chain(RETRY_SECONDS, repeat(RETRY_SECONDS[-1])):
-            if self.stop.asked:
-                return None
+        failures = 0
+        while not self._stop.asked:
+            steps = self._steps
             try:
                 return attempt()
             except StoreUnavailable as error:
-                say(f"engine: {error}; trying again in {seconds} s", error=True)
-                pause(seconds)
+                failures = 0 if self._steps > steps else failures
+                seconds = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
+                failures += 1
+                self._report(f"{error}; trying again in {seconds} s")
+                self._stop.wait(seconds)
         return None
 
-    def _work(self, running: Engine) -> bool:
-        """Step until the session is closed (True), we are asked to stop (True), or Redis is lost (False)."""
-        try:
-            while not running.state.closed and not self.stop.asked:
-                running.step()
-        except StoreUnavailable as error:
-            say(f"engine: {error}; starting again", error=True)
-            return False
-        if running.state.closed:
-            say(f"engine {running.state.session}: closed at record {running.state.position}, {running.state.digest()}")
-        return True
-
-    def _start(self, session: date, *, rebuild: bool) -> Engine:
+    def _start(self, session: date) -> Engine | None:
         settings, client = self._settings, self._manager.connect()
         source = LiveRecords(client, settings.journal_dir, settings.shard, session)
         return start_engine(
@@ -141,8 +165,34 @@ class EngineWorker:
             files=self._files(session),
             state_every_seconds=settings.state_every_seconds,
             elapsed_ns=elapsed_ns,
-            rebuild=rebuild,
+            report=self._report,
+            stopped=lambda: self._stop.asked,
+            rebuild=self._rebuild,
         )
 
+    def _next_session(self) -> date | None:
+        """Return the session that wants an engine."""
+        client, shard = self._manager.connect(), self._settings.shard
+        journals = [one for one in self._journals() if one not in self._done]
+        wanted = next_session(
+            journals, self._has_expired, lambda session: RedisEngineOutputs(client, shard, session).held()
+        )
+        self._done.update(one for one in journals if wanted is None or one < wanted)
+        return wanted
+
+    def _has_expired(self, session: date) -> bool:
+        closed_at = self._files(session).closed_at_ns()
+        return closed_at is not None and Clock.wall().now_ns() - closed_at > SESSION_SECONDS * NS_PER_SECOND
+
+    def _has_later(self, session: date) -> bool:
+        return any(one > session for one in self._journals())
+
+    def _journals(self) -> list[date]:
+        return journal_sessions(self._settings.journal_dir, self._settings.shard)
+
     def _files(self, session: date) -> StateFiles:
-        return StateFiles(self._settings.state_dir / self._settings.shard / f"{session:%Y%m%d}")
+        folder = self._settings.state_dir / self._settings.shard / f"{session:%Y%m%d}"
+        return StateFiles(folder, code=self._code, report=self._report)
+
+    def _report(self, text: str) -> None:
+        say(f"engine: {text}", error=True)

@@ -5,16 +5,20 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import redis
 
-from trading_platform.errors import MissingBlob, StoreUnavailable
+from trading_platform.errors import JournalDamaged, MissingBlob, StoreUnavailable
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
 from trading_platform.storage.journal_reader import JournalReader
+from trading_platform.storage.journal_segments import list_segments
 from trading_platform.wire import redis_keys
 from trading_platform.wire.journal_records import RecordBatch, empty_batch, scan_records
 
 _FIRST_COUNT, _MOST = 256, 4096
 _JOURNAL_PAUSE_SECONDS = 0.02
+_QUIET_NS = NS_PER_SECOND
+"""How long the stream may be silent before the journal is asked whether it went on without Redis."""
 
 
 class JournalRecords:
@@ -40,9 +44,9 @@ class JournalRecords:
 class LiveRecords:
     """Records of a running session; satisfies ports.RecordSource.
 
-    The stream is a window: when it begins after the record that is asked for, the journal is read until it has caught
-    up with the window. When the stream gives nothing the journal is asked too, since the recorder goes on without
-    Redis.
+    The stream is a window: when it does not go on where the reader stands (it begins later, lacks an entry, or holds
+    a damaged one), the journal is read until it has no more. When the stream stays silent the journal is read too,
+    since the recorder goes on without Redis.
     """
 
     def __init__(self, client: redis.Redis, root: Path, shard: str, session: date) -> None:
@@ -50,17 +54,28 @@ class LiveRecords:
         self._journal = JournalReader(root, shard, session)
         self._shard = shard
         self._key = redis_keys.frames(shard, session)
-        self._window_from = 0  # the stream was last seen to begin with this record
         self._count = _FIRST_COUNT
+        self._in_journal = False  # the journal gave the last records and may have more
+        self._quiet_from_ns: int | None = None  # the stream gave records before, and nothing since then
+        self._exhausted: tuple[int, str, int] | None = None  # where the journal had no more, and its end then
 
     def read(self, after: int, max_bytes: int, wait_seconds: float) -> RecordBatch:
         """Return records from `after + 1` on without a gap; empty when none came in `wait_seconds`."""
-        if after + 1 < self._window_from:
-            batch = self._journal.read(after, max_bytes)
+        if self._in_journal:
+            batch = self._from_journal(after, max_bytes)
             if len(batch):
                 return batch
-        batch = self._from_stream(after, max_bytes, wait_seconds)
-        return batch if len(batch) else self._journal.read(after, max_bytes)
+        begun = elapsed_ns()
+        batch, broken = self._from_stream(after, max_bytes, wait_seconds)
+        if len(batch):
+            self._quiet_from_ns = elapsed_ns()
+            return batch
+        # finding a place in the journal costs a scan, so a stream that is only quiet for a moment is waited for
+        if broken or self._quiet_from_ns is None or elapsed_ns() - self._quiet_from_ns >= _QUIET_NS:
+            batch = self._from_journal(after, max_bytes)
+        if not len(batch):  # a stream that holds what does not follow answered at once
+            pause(max(0.0, wait_seconds - (elapsed_ns() - begun) / NS_PER_SECOND))
+        return batch
 
     def blob(self, sha256: str) -> bytes:
         """Return the content that a control record names, from the journal or its copy; raise MissingBlob."""
@@ -72,23 +87,51 @@ class LiveRecords:
                 raise
             return bytes(copy)
 
-    def _from_stream(self, after: int, max_bytes: int, wait_seconds: float) -> RecordBatch:
+    def _from_journal(self, after: int, max_bytes: int) -> RecordBatch:
+        """Read the journal, unless it had no more here and did not grow; where it is damaged the stream may help."""
+        end = (after, *_end_of(self._journal.folder))
+        if end == self._exhausted:
+            return empty_batch()
+        try:
+            batch = self._journal.read(after, max_bytes)
+        except JournalDamaged:
+            batch, _ = self._from_stream(after, max_bytes, 0.0)
+            if not len(batch):
+                raise
+            self._in_journal = False
+            return batch
+        self._in_journal = len(batch) > 0
+        self._exhausted = None if self._in_journal else end
+        return batch
+
+    def _from_stream(self, after: int, max_bytes: int, wait_seconds: float) -> tuple[RecordBatch, bool]:
+        """Return what the stream has next, and whether it holds something else than what follows."""
         block = ("BLOCK", max(1, int(wait_seconds * 1000))) if wait_seconds > 0 else ()
         found = self._ask("XREAD", "COUNT", self._count, *block, "STREAMS", self._key, f"{after}-0")
         if not found:
-            return empty_batch()
+            return empty_batch(), False
         entries = found[self._key.encode()] if isinstance(found, dict) else found[0][1]
-        first = int(entries[0][0].split(b"-")[0])
-        if first != after + 1:
-            self._window_from = first
-            return empty_batch()
         raw = b"".join(fields[b"r"] if isinstance(fields, dict) else fields[1] for _, fields in entries)
         # the next read asks for about as many records as make a reply of the wanted size
         self._count = max(1, min(_MOST, int(max_bytes * len(entries) / max(1, len(raw)))))
-        return scan_records(raw).records
+        records = scan_records(raw).records
+        follows = records.table["number"] == after + 1 + np.arange(len(records), dtype=np.uint64)
+        run = len(records) if follows.all() else int(np.argmin(follows))
+        return RecordBatch(records.buffer, records.table[:run]), run < len(entries)
 
     def _ask(self, *command: Any) -> Any:
         try:
             return self._client.execute_command(*command)
         except redis.RedisError as error:
             raise StoreUnavailable(f"Redis did not answer {command[0]}: {error}") from error
+
+
+def _end_of(folder: Path) -> tuple[str, int]:
+    """Return the newest file of a journal and its size: they change when the journal grows."""
+    segments = list_segments(folder)
+    if not segments:
+        return "", 0
+    try:
+        return segments[-1].path.name, segments[-1].path.stat().st_size
+    except FileNotFoundError:  # packed since it was listed
+        return "", -1

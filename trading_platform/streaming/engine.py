@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trading_platform.calc.session_pass import SessionPass
-from trading_platform.errors import EngineError
+from trading_platform.errors import EngineError, StateNotWritten
 from trading_platform.market.clock import NS_PER_SECOND
 from trading_platform.ports import EngineOutputs, HeldOutputs, RecordSource
 from trading_platform.streaming.checkpoint import StateFiles
@@ -26,6 +26,8 @@ class Progress:
     recovered_from: int = 0
     replayed_to: int = 0
     batches: int = 0
+    states_written: int = 0
+    states_refused: int = 0
 
 
 class Engine:
@@ -40,6 +42,7 @@ class Engine:
         files: StateFiles,
         state_every_seconds: float,
         elapsed_ns: Callable[[], int],
+        report: Callable[[str], None],
     ) -> None:
         self.state = state
         self.progress = Progress(recovered_from=state.position, replayed_to=state.position)
@@ -48,12 +51,19 @@ class Engine:
         self._files = files
         self._state_every_ns = int(state_every_seconds * NS_PER_SECOND)
         self._elapsed_ns = elapsed_ns
+        self._report = report
         self._saved_at_ns = elapsed_ns()
+        self._saved_position = state.position
 
-    def catch_up(self, held: HeldOutputs | None) -> None:
-        """Replay with the output off to where Redis stands; raise EngineError when it holds something else."""
+    def catch_up(self, held: HeldOutputs | None, stopped: Callable[[], bool]) -> bool:
+        """Replay with the output off to where Redis stands; return False when asked to stop on the way.
+
+        Raise EngineError when Redis holds something else than what the records give.
+        """
         target = held.record if held else 0
         while self.state.position < target:
+            if stopped():
+                return False
             batch = self._source.read(self.state.position, READ_BYTES, WAIT_SECONDS)
             if not len(batch):
                 raise EngineError(
@@ -68,6 +78,7 @@ class Engine:
                 f"outputs of {self.state.session} in Redis are not what record {target} gives: other code, other "
                 "settings, or a damaged key; run the engine with --rebuild to write them again from the journal"
             )
+        return True
 
     def step(self) -> int:
         """Take one batch, write what it gives; return how many records it had (0: none came)."""
@@ -78,9 +89,25 @@ class Engine:
         self._outputs.write(self.state, produced)
         self.progress.batches += 1
         if self.state.closed or self._elapsed_ns() - self._saved_at_ns >= self._state_every_ns:
-            self._files.save(self.state)
-            self._saved_at_ns = self._elapsed_ns()
+            self.save_state()
         return len(batch)
+
+    def save_state(self) -> None:
+        """Write a state file of what the outputs hold.
+
+        A disk that refuses is said and counted, and does not stop us: the journal gives the same state, only later.
+        """
+        if self._saved_position == self.state.position:
+            return
+        self._saved_at_ns = self._elapsed_ns()
+        try:
+            self._files.save(self.state)
+        except StateNotWritten as error:
+            self.progress.states_refused += 1
+            self._report(f"{error}. The engine goes on without; a restart will replay more of the journal")
+            return
+        self._saved_position = self.state.position
+        self.progress.states_written += 1
 
     def _digests(self) -> dict[str, str]:
         return {family: digest.hex() for family, digest in self.state.digests.items()}
@@ -94,24 +121,30 @@ def start_engine(
     files: StateFiles,
     state_every_seconds: float,
     elapsed_ns: Callable[[], int],
+    report: Callable[[str], None],
+    stopped: Callable[[], bool],
     rebuild: bool = False,
-) -> Engine:
-    """Return an engine that stands where Redis stands; with `rebuild` outputs and states are forgotten first."""
+) -> Engine | None:
+    """Return an engine that stands where Redis stands, None when asked to stop on the way there.
+
+    With `rebuild` outputs and states are forgotten first.
+    """
     if rebuild:
         outputs.reset()
         files.drop()
     held = outputs.held()
-    state = files.load(source.blob, held.record if held else 0) or fresh()
+    reached = held.record if held else 0
+    files.forget_beyond(reached)
     engine = Engine(
-        state,
+        files.load(source.blob, reached) or fresh(),
         source=source,
         outputs=outputs,
         files=files,
         state_every_seconds=state_every_seconds,
         elapsed_ns=elapsed_ns,
+        report=report,
     )
-    engine.catch_up(held)
-    return engine
+    return engine if engine.catch_up(held, stopped) else None
 
 
 def _up_to(batch: RecordBatch, last: int) -> RecordBatch:

@@ -8,18 +8,19 @@ from trading_platform.ports import HeldOutputs
 
 def next_session(
     journals: list[date],
-    finished: Callable[[date], bool],
+    expired: Callable[[date], bool],
     held: Callable[[date], HeldOutputs | None],
 ) -> date | None:
     """Return the oldest session that still wants an engine, None when all are done.
 
-    A session is done when Redis says closed, or when the state file says so and Redis has let the outputs expire.
+    A session is done when Redis says closed, or when it was closed so long ago that Redis has let the outputs expire.
+    Outputs that are missing sooner were lost and are written again.
     """
     for session in sorted(journals):
         outputs = held(session)
         if outputs is not None and outputs.closed and outputs.whole:
             continue
-        if outputs is None and finished(session):
+        if outputs is None and expired(session):
             continue
         return session
     return None

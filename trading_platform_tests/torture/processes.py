@@ -1,0 +1,114 @@
+"""The processes that get killed: an engine and a writer, each a fork of a process that has everything loaded."""
+
+import fcntl
+import multiprocessing
+import os
+import signal
+import sys
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import numpy as np
+
+from trading_platform.cli.engine import EngineWorker, Stop
+from trading_platform.market.clock import elapsed_ns, pause
+from trading_platform.settings import Settings
+from trading_platform.storage.journal import JournalReader, JournalWriter
+from trading_platform.storage.redis_manager import RedisManager
+from trading_platform.streaming.recorder import Recorder
+from trading_platform_tests.session_data import SHARD, make_session
+
+_PRELOAD = "trading_platform_tests.torture.preload"
+_SETTLE_SECONDS = 10.0
+
+
+def settings_of(data_dir: Path) -> Settings:
+    return Settings(data_dir=data_dir, shard=SHARD, state_every_seconds=0.1, redis_url=None)
+
+
+def start_engine_process(data_dir: Path) -> BaseProcess:
+    return _start(_engine, data_dir)
+
+
+def start_writer_process(data_dir: Path, seed: int, *, window_bytes: int) -> BaseProcess:
+    return _start(_writer, data_dir, seed, window_bytes)
+
+
+def kill_valkey(data_dir: Path, *, lose: float | None) -> int:
+    """Kill the embedded server, and cut up to `lose` bytes off its append-only file; return how many."""
+    folder = settings_of(data_dir).valkey_dir
+    with (folder / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # nobody starts it again before the file is cut
+        try:
+            pid = int((folder / "valkey.pid").read_text())
+            os.kill(pid, signal.SIGKILL)
+        except (FileNotFoundError, ValueError, ProcessLookupError):
+            return 0
+        while _runs(pid):
+            pause(0.002)
+        if lose is None:
+            return 0
+        newest = max((folder / "appendonlydir").glob("*.incr.aof"), key=lambda path: path.stat().st_mtime_ns)
+        size = newest.stat().st_size
+        keep = max(0, size - int(lose))
+        os.truncate(newest, keep)
+        return size - keep
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # empty: it has ended and waits to be reaped
+    except OSError:
+        return False
+
+
+def _start(target: object, data_dir: Path, *args: object) -> BaseProcess:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_PRELOAD])
+    process = context.Process(target=target, args=(data_dir, *args), daemon=True)
+    process.start()
+    return process
+
+
+def _engine(data_dir: Path) -> None:
+    _log_to(data_dir / "engine.log")
+    EngineWorker(settings_of(data_dir), Stop()).run_all(until_closed=True)
+
+
+def _writer(data_dir: Path, seed: int, window_bytes: int) -> None:
+    """Record the session from where its journal ends, in bursts of random size."""
+    _log_to(data_dir / "writer.log")
+    settings, data = settings_of(data_dir), make_session(seed)
+    rng = np.random.default_rng(seed)
+    manager = RedisManager(None, settings.valkey_dir)
+    history = JournalReader(settings.journal_dir, SHARD, data.session)
+    with (
+        JournalWriter.open(settings.journal_dir, SHARD, data.session, segment_bytes=40_000) as journal,
+        Recorder(
+            journal=journal,
+            history=history,
+            store=manager,
+            shard=SHARD,
+            session=data.session,
+            window_bytes=window_bytes,
+            retry_seconds=0.05,
+        ) as recorder,
+    ):
+        while recorder.last_number < len(data):
+            done = recorder.last_number
+            for item in data.items[done : done + int(rng.integers(1, 25))]:
+                item.hand_to(recorder)
+            recorder.flush()
+            pause(float(rng.choice([0.0, 0.005, 0.03])))
+        begun = elapsed_ns()
+        while not recorder.counters.online and elapsed_ns() - begun < _SETTLE_SECONDS * 1e9:
+            pause(0.01)
+        print(recorder.counters)  # noqa: T201
+
+
+def _log_to(path: Path) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
