@@ -68,7 +68,9 @@ class RedisStore:
         """
         sha256 = content_hash(content)
         self._ask("SET", redis_keys.blob(self._shard, sha256), content)
-        before = self._ask("SET", _CURRENT[family](self._shard), sha256, "GET")
+        current = _CURRENT[family](self._shard)
+        before = self._ask("GET", current)
+        self._ask("SET", current, sha256)
         if before and before != sha256.encode("ascii"):
             replaced = redis_keys.blob(self._shard, before.decode("ascii"))
             self._ask("EXPIRE", replaced, redis_keys.SESSION_SECONDS)
