@@ -156,6 +156,7 @@ class PackedSegment:
         self._file = path.open("rb", buffering=0)
         self._at = 0
         self._next_number: int | None = None  # known behind the END block
+        self._damaged_end: int | None = None  # the same, when only the END block's content is bad
         first = self._block_header()
         self.first_number = first.first_number if first else None
 
@@ -180,6 +181,7 @@ class PackedSegment:
     def skip(self, fault: Fault) -> None:
         """See SegmentFile."""
         self._at = fault.offset + fault.length
+        self._next_number = self._damaged_end
 
     def close(self) -> None:
         """See SegmentFile."""
@@ -192,6 +194,7 @@ class PackedSegment:
         """Return the records of a block, what is wrong with it, or None when it holds no records."""
         if raw is None:
             reason, resumes = "damaged block", header.next_number
+            self._damaged_end = header.next_number if header.kind is BlockKind.END else None
         elif header.kind is BlockKind.HEADER:
             reason, resumes = _header_fault(raw, self._header) or "", _NOTHING_MISSING
         elif header.kind is BlockKind.END:
