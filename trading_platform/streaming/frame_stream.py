@@ -93,8 +93,11 @@ class FrameStream:
         return cast("list[_Entry]", self.client.xrange(self._key, min=begin, max=end, count=_PAGE_ENTRIES))
 
     def put_blob(self, sha256: str, content: bytes) -> None:
-        """Copy content that a control record names."""
-        self.client.set(redis_keys.blob(self._shard, sha256), content, ex=redis_keys.SESSION_SECONDS)
+        """Keep a copy of a content for a session's lifetime; one that is kept for longer stays so."""
+        key = redis_keys.blob(self._shard, sha256)
+        if not self.client.set(key, content, ex=redis_keys.SESSION_SECONDS, nx=True):
+            # a key that never expires counts as the longest lifetime
+            self.client.expire(key, redis_keys.SESSION_SECONDS, gt=True)
 
     def has_blob(self, sha256: str) -> bool:
         """Return whether content is there."""

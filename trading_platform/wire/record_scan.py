@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trading_platform.calc.kernel import kernel
+from trading_platform.jit import kernel
 
 Bytes = NDArray[np.uint8]
 Tables = NDArray[np.uint32]

@@ -58,6 +58,22 @@ def test_journal_and_stream_hold_the_same_bytes(tmp_path: Path, store: RedisMana
         assert (counters.redis_failures, counters.online, live.last_number) == (0, True, 3)
 
 
+def test_a_content_that_is_kept_for_ever_is_not_given_a_lifetime(
+    tmp_path: Path, store: RedisManager, client: redis.Redis
+) -> None:
+    # sha256 of "abc" and of the empty string, from FIPS 180-2
+    kept = "{tp:t1}:blob:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    short = "{tp:t1}:blob:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    client.set(kept, b"abc")
+    client.set(short, b"", ex=5)
+    with open_journal(tmp_path) as journal, recorder(journal, tmp_path, store) as live:
+        live.control(ControlType.BASELINE, received_ns=7, content=b"abc")
+        live.control(ControlType.SEEDS, received_ns=8, content=b"")
+        live.flush()
+        assert client.ttl(kept) == -1
+        assert client.ttl(short) > 3600
+
+
 def test_receive_times_never_go_back_and_one_step_is_one_record(
     tmp_path: Path, store: RedisManager, client: redis.Redis
 ) -> None:
