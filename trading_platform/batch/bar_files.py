@@ -56,7 +56,8 @@ def read_bars(
 ) -> BarInput:
     """Read one file or all .parquet and .csv files of a folder.
 
-    An index is what `indices` names; without names, each symbol whose volume is zero in every good row. With `table`,
+    An index is what `indices` names; without names, each symbol whose volume is zero in every good
+    row, or absent in every row of its file. With `table`,
     rows outside the phases of NSE cash are set aside and a date without a session refuses everything. `for_wire` also
     sets aside what Kite's packets cannot carry exactly. Raise BadFileError, NoSessionError, UnknownSessionDate.
     """
@@ -91,7 +92,12 @@ def _read_file(file: Path) -> pl.DataFrame:
         raise BadFileError(f"{file} cannot be read as minute bars: {error}") from error
     if missing := [name for name in COLUMNS if name not in raw.columns]:
         raise BadFileError(f"{file} lacks the columns {', '.join(missing)}; rename or add them")
-    numbers = [pl.col(name).cast(pl.Float64, strict=False) for name in (*PRICES, "volume")]
+    if raw.schema["volume"] == pl.String:
+        raw = raw.with_columns(pl.col("volume").str.strip_chars().replace("", None))
+    numbers = [pl.col(name).cast(pl.Float64, strict=False) for name in PRICES]
+    # a symbol that never has a volume is an index, as our own files write it
+    silent = pl.col("volume").is_null().all().over("symbol")
+    volume = pl.when(silent).then(0.0).otherwise(pl.col("volume").cast(pl.Float64, strict=False)).alias("volume")
     return raw.select(
         pl.lit(str(file)).alias("file"),
         pl.int_range(1, pl.len() + 1).alias("row"),
@@ -99,6 +105,7 @@ def _read_file(file: Path) -> pl.DataFrame:
         _moment(raw.schema["ts"], file).alias("ts"),
         pl.col("ts").cast(pl.String, strict=False).alias("ts_text"),
         *numbers,
+        volume,
     )
 
 

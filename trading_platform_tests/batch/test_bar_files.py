@@ -157,3 +157,18 @@ def test_real_minutes_are_all_good() -> None:
         assert found.rejected.is_empty()
         assert len(found.bars) == len(pl.read_parquet(file))
         assert len(found.indices) == 12
+
+
+def test_a_symbol_that_never_has_a_volume_is_an_index_and_a_hole_in_another_is_not(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        "INDEX,2016-08-16 09:15:00,1,2,0.5,1.5,",
+        "INDEX,2016-08-16 09:16:00,1,2,0.5,1.5, ",
+        "A,2016-08-16 09:15:00,1,2,0.5,1.5,10",
+        "A,2016-08-16 09:16:00,1,2,0.5,1.5,",
+        "B,2016-08-16 09:15:00,1,2,0.5,1.5,many",
+    )
+    found = read_bars(file)
+    assert found.indices == ("INDEX",)
+    assert found.bars.select("symbol", "volume").rows() == [("A", 10), ("INDEX", None), ("INDEX", None)]
+    assert reasons(found.rejected) == [(4, REASONS[BarFault.UNREADABLE]), (5, REASONS[BarFault.UNREADABLE])]
