@@ -37,13 +37,18 @@ class ReplayResult:
 
 
 def replay_session(
-    source: RecordSource, session: date, *, until: int | None = None, progress: Callable[[int], None] | None = None
+    source: RecordSource,
+    session: date,
+    *,
+    until: int | None = None,
+    progress: Callable[[int], None] | None = None,
+    tolerant: bool = False,
 ) -> ReplayResult:
     """Replay the records of `source` up to number `until` (None: all that are there); raise MissingInput for none.
 
-    `progress` is told the position after each batch.
+    `progress` is told the position after each batch. `tolerant` goes on where the source leaves out damaged records.
     """
-    state = SessionPass(session, source.blob)
+    state = SessionPass(session, source.blob, tolerant=tolerant)
     parts: dict[Schema, list[Rows]] = {BAR: [], INDICATOR: [], SIGNAL: []}
     while until is None or state.position < until:
         batch = source.read(state.position, READ_BYTES, 0.0)

@@ -1,14 +1,16 @@
 """Bars: how a packet extends one, how a minute closes, how a late packet revises it, how minutes make longer bars.
 
 Inside a bar packets are ordered by (exchange time, day volume), so that shuffled arrival within the watermark gives
-the same bar. Volume is what the day's cumulative volume grew by between the ends of two bars.
+the same bar. Volume is what the day's cumulative volume grew by between the ends of two bars: each share of the day
+stands in one bar, or in one of the counters of volume that stands in none.
 """
 
 import numpy as np
 
-from trading_platform.calc.kernel import Row, kernel
+from trading_platform.calc.kernel import Row, inner_kernel
 from trading_platform.calc.pass_layout import (
-    BASE_VOLUME,
+    BAR_TRADED,
+    BAR_VALUE,
     CLOSE,
     CLOSED,
     CLOSED_VOLUME,
@@ -38,7 +40,9 @@ from trading_platform.calc.pass_layout import (
     STATUS,
     TICKS,
     TOP_VOLUME,
+    VALUE_SUM,
     VOLUME,
+    VOLUME_SUM,
     BarFlag,
 )
 
@@ -46,21 +50,21 @@ GAP_FLAG, NO_VOLUME_FLAG, REVISED_FLAG = int(BarFlag.GAP), int(BarFlag.NO_VOLUME
 MAX_REVISION = 255.0
 
 
-@kernel
+@inner_kernel
 def minute_slot(row: Row, minute: int) -> Row:
     """Return the slot that holds, held or will hold the bar of this minute (minutes since the epoch)."""
     at = SLOTS_AT + (minute % SLOTS) * SLOT_FIELDS
     return row[at : at + SLOT_FIELDS]
 
 
-@kernel
+@inner_kernel
 def long_slot(row: Row, minute: int) -> Row:
     """Return the slot of the five-minute bar that covers this minute."""
     at = LONG_AT + (minute // LONG_MINUTES % LONG_SLOTS) * SLOT_FIELDS
     return row[at : at + SLOT_FIELDS]
 
 
-@kernel
+@inner_kernel
 def open_bar(slot: Row, minute: int, kind: int, price: float, time: float, volume: float) -> None:
     """Begin a bar with its first packet; `volume` is the day's so far, NaN when the packet carries none."""
     slot[MINUTE] = minute
@@ -69,15 +73,15 @@ def open_bar(slot: Row, minute: int, kind: int, price: float, time: float, volum
     slot[FIRST_TIME] = slot[LAST_TIME] = time
     slot[FIRST_VOLUME] = slot[LAST_VOLUME] = volume if volume == volume else -1.0
     slot[TOP_VOLUME] = volume
-    slot[BASE_VOLUME] = 0.0
     slot[VOLUME] = np.nan
+    slot[BAR_VALUE] = slot[BAR_TRADED] = 0.0
     slot[TICKS] = 1.0
     slot[FLAGS] = 0.0
     slot[REVISION] = 0.0
     slot[STATUS] = RUNNING
 
 
-@kernel
+@inner_kernel
 def extend_bar(slot: Row, price: float, time: float, volume: float) -> None:
     """Fold one more packet into a bar."""
     order = volume if volume == volume else -1.0
@@ -96,50 +100,68 @@ def extend_bar(slot: Row, price: float, time: float, volume: float) -> None:
     slot[TICKS] += 1.0
 
 
-@kernel
+@inner_kernel
 def add_flag(slot: Row, flag: int) -> None:
     """Set one BarFlag."""
     slot[FLAGS] = float(int(slot[FLAGS]) | flag)
 
 
-@kernel
-def settle_volume(row: Row, slot: Row) -> None:
-    """Write the bar's volume from the day's volume at its end and at the end of the bar before."""
-    if slot[TOP_VOLUME] == slot[TOP_VOLUME]:
-        slot[VOLUME] = max(0.0, slot[TOP_VOLUME] - slot[BASE_VOLUME])
-        row[CLOSED_VOLUME] = max(row[CLOSED_VOLUME], slot[TOP_VOLUME])
-    else:
-        slot[VOLUME] = np.nan
-        add_flag(slot, NO_VOLUME_FLAG)
+@inner_kernel
+def place_volume(row: Row, day_volume: float) -> float:
+    """Take what the day's volume grew by beyond all that has its place already; NaN when it is not known."""
+    if day_volume != day_volume:
+        return np.nan
+    grown = float(max(0.0, day_volume - row[CLOSED_VOLUME]))
+    row[CLOSED_VOLUME] += grown
+    return grown
 
 
-@kernel
+@inner_kernel
+def _settle_volume(row: Row, slot: Row) -> float:
+    grown = place_volume(row, slot[TOP_VOLUME])
+    slot[VOLUME] = _sum_known(slot[VOLUME], grown)
+    _flag_volume(slot)
+    return grown
+
+
+@inner_kernel
 def close_minute(row: Row, slot: Row) -> None:
     """Close a running one-minute bar and fold it into its five-minute bar."""
-    slot[STATUS] = CLOSED
-    slot[BASE_VOLUME] = row[CLOSED_VOLUME]
-    settle_volume(row, slot)
-    minute = int(slot[MINUTE])
-    _flag_gap(row, slot, minute, 1)
+    _close_slot(row, slot)
+    _settle_volume(row, slot)
     if slot[KIND] == 0.0:
-        _fold_into_long(long_slot(row, minute), slot)
+        row[VALUE_SUM] += slot[BAR_VALUE]
+        row[VOLUME_SUM] += slot[BAR_TRADED]
+        _fold_into_long(long_slot(row, int(slot[MINUTE])), slot)
 
 
-@kernel
+@inner_kernel
+def close_unseen(row: Row, slot: Row) -> None:
+    """Close a bar that no packet had made before its minute closed."""
+    _close_slot(row, slot)
+
+
+@inner_kernel
+def _close_slot(row: Row, slot: Row) -> None:
+    slot[STATUS] = CLOSED
+    _flag_gap(row, slot, int(slot[MINUTE]), 1)
+
+
+@inner_kernel
 def close_long(row: Row, slot: Row) -> None:
     """Close a running five-minute bar."""
     slot[STATUS] = CLOSED
     _flag_gap(row, slot, int(slot[MINUTE]), LONG_MINUTES)
 
 
-@kernel
-def revise_minute(row: Row, slot: Row, old_volume: float, next_minute: int) -> bool:
+@inner_kernel
+def revise_minute(row: Row, slot: Row, next_minute: int) -> bool:
     """Settle a closed bar again after a late packet; return whether its five-minute bar was closed and changed too.
 
     `next_minute` is the first minute that is not closed yet.
     """
     _count_revision(slot)
-    settle_volume(row, slot)
+    grown = _settle_volume(row, slot)
     if slot[KIND] != 0.0:
         return False
     minute = int(slot[MINUTE])
@@ -148,28 +170,35 @@ def revise_minute(row: Row, slot: Row, old_volume: float, next_minute: int) -> b
     if longer[STATUS] == EMPTY or longer[MINUTE] != start:
         # no bar of those five minutes existed: the late packet makes it
         _fold_into_long(longer, slot)
-        longer[STATUS] = CLOSED if start + LONG_MINUTES <= next_minute else RUNNING
+        if start + LONG_MINUTES <= next_minute:
+            close_long(row, longer)
     else:
-        _revise_long(longer, slot, old_volume)
+        _revise_long(longer, slot, grown)
     if longer[STATUS] == RUNNING:
         return False
     _count_revision(longer)
     return True
 
 
-@kernel
+@inner_kernel
 def _count_revision(slot: Row) -> None:
     slot[REVISION] = min(slot[REVISION] + 1.0, MAX_REVISION)
     add_flag(slot, REVISED_FLAG)
 
 
-@kernel
+@inner_kernel
+def _flag_volume(slot: Row) -> None:
+    flags = int(slot[FLAGS]) | NO_VOLUME_FLAG
+    slot[FLAGS] = float(flags if slot[VOLUME] != slot[VOLUME] else flags - NO_VOLUME_FLAG)
+
+
+@inner_kernel
 def _flag_gap(row: Row, slot: Row, minute: int, minutes: int) -> None:
     if row[GAP_FROM] < (minute + minutes) * 60 and row[GAP_UNTIL] > minute * 60:
         add_flag(slot, GAP_FLAG)
 
 
-@kernel
+@inner_kernel
 def _fold_into_long(longer: Row, slot: Row) -> None:
     minute = slot[MINUTE]
     start = minute - minute % LONG_MINUTES
@@ -184,18 +213,18 @@ def _fold_into_long(longer: Row, slot: Row) -> None:
     _merge_prices(longer, slot)
     longer[VOLUME] = _sum_known(longer[VOLUME], slot[VOLUME])
     longer[TICKS] += slot[TICKS]
+    _flag_volume(longer)
 
 
-@kernel
-def _revise_long(longer: Row, slot: Row, old_volume: float) -> None:
+@inner_kernel
+def _revise_long(longer: Row, slot: Row, grown: float) -> None:
     _merge_prices(longer, slot)
-    if slot[VOLUME] == slot[VOLUME]:
-        grown = slot[VOLUME] - (old_volume if old_volume == old_volume else 0.0)
-        longer[VOLUME] = _sum_known(longer[VOLUME], grown)
+    longer[VOLUME] = _sum_known(longer[VOLUME], grown)
     longer[TICKS] += 1.0
+    _flag_volume(longer)
 
 
-@kernel
+@inner_kernel
 def _merge_prices(longer: Row, slot: Row) -> None:
     longer[HIGH] = max(longer[HIGH], slot[HIGH])
     longer[LOW] = min(longer[LOW], slot[LOW])
@@ -208,7 +237,7 @@ def _merge_prices(longer: Row, slot: Row) -> None:
     longer[FLAGS] = float(int(longer[FLAGS]) | int(slot[FLAGS]))
 
 
-@kernel
+@inner_kernel
 def _sum_known(left: float, right: float) -> float:
     if left != left:
         return right

@@ -1,11 +1,16 @@
 """What follows from a closed bar: its row, its indicators, its relative volume, its patterns."""
 
+from typing import Any
+
 import numpy as np
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS, indicators_step
-from trading_platform.calc.kernel import Row, kernel
+from trading_platform.calc.bars import minute_slot
+from trading_platform.calc.kernel import Row, inner_kernel, kernel
 from trading_platform.calc.pass_layout import (
     ATR_OUT,
+    BAR_TRADED,
+    BAR_VALUE,
     BARS,
     BARS_CLOSED_AT,
     BASELINE_VERSION,
@@ -27,24 +32,29 @@ from trading_platform.calc.pass_layout import (
     INTERVAL_FIELDS,
     KIND,
     LAST_RECEIVED,
+    LONG_MINUTES,
     LOW,
     MIDNIGHT,
     MINUTE,
     MINUTE_AT,
     OPEN,
     OUTPUTS_AT,
+    PATTERN_COUNT,
     PHASES,
     RECORD,
     REVISION,
     RSI_OUT,
     RUN_1,
     RUN_5,
+    RUNNING,
     RVOL_OUT,
     SIDES,
     SIGNALS,
+    SLOTS,
     SPIKE_AT,
     SPIKE_RVOL,
     SPIKE_VALUE,
+    STATUS,
     STOPS_AT,
     TICKS,
     VALUE_SUM,
@@ -59,7 +69,10 @@ from trading_platform.calc.patterns.volume_spike import volume_spike_step
 from trading_platform.calc.patterns.vwap_cross import vwap_cross_step
 
 HORIZON_SECONDS = 3600
-_SPIKE, _BREAKOUT, _CROSS = volume_spike.NUMBER, breakout.NUMBER, vwap_cross.NUMBER
+# a plain 1 or 5 as an argument would compile everything below once for each of them
+ONE_MINUTE: Any = np.int64(1)
+FIVE_MINUTES: Any = np.int64(LONG_MINUTES)
+_SPIKE, _BREAKOUT = volume_spike.NUMBER, breakout.NUMBER
 _SPIKE_VERSION, _BREAKOUT_VERSION, _CROSS_VERSION = volume_spike.VERSION, breakout.VERSION, vwap_cross.VERSION
 _SPIKE_FIELDS, _BREAKOUT_FIELDS, _CROSS_FIELDS = volume_spike.FIELDS, breakout.FIELDS, vwap_cross.FIELDS
 _BAR_COLUMNS, _VERDICT_COLUMNS, _SILENT = inputs.BAR_COLUMNS, inputs.VERDICT_COLUMNS, inputs.SILENT
@@ -68,7 +81,7 @@ _B_VWAP, _B_RVOL, _B_EMA, _B_RSI, _B_ATR = inputs.VWAP, inputs.RVOL, inputs.EMA,
 _V_STOP, _V_TARGET, _V_FEATURE = inputs.STOP, inputs.TARGET, inputs.FEATURE_0
 
 
-@kernel
+@inner_kernel
 def emit_bar(memory: Memory, out: Outputs, index: int, slot: Row, interval: int) -> None:
     """Write the row of a bar that closed or was revised."""
     at = out.counts[BARS]
@@ -88,8 +101,20 @@ def emit_bar(memory: Memory, out: Outputs, index: int, slot: Row, interval: int)
 
 @kernel
 def session_vwap(row: Row) -> float:
-    """Return the volume-weighted mean price of the session's continuous trading so far, NaN before any volume."""
+    """Return the volume-weighted mean price of the session up to the last closed minute, NaN before any volume."""
     return row[VALUE_SUM] / row[VOLUME_SUM] if row[VOLUME_SUM] > 0.0 else np.nan
+
+
+@kernel
+def running_vwap(row: Row) -> float:
+    """Return the same up to now: what open bars of continuous trading hold is added."""
+    value, volume = row[VALUE_SUM], row[VOLUME_SUM]
+    for k in range(SLOTS):
+        slot = minute_slot(row, k)
+        if slot[STATUS] == RUNNING and slot[KIND] == 0.0:
+            value += slot[BAR_VALUE]
+            volume += slot[BAR_TRADED]
+    return value / volume if volume > 0.0 else np.nan
 
 
 @kernel
@@ -98,7 +123,7 @@ def relative_volume(volume: float, expected: float) -> float:
     return volume / expected if expected > 0.0 else np.nan
 
 
-@kernel
+@inner_kernel
 def after_close(memory: Memory, out: Outputs, index: int, slot: Row, interval: int) -> None:
     """Step the indicators and patterns of one interval with a continuous bar at its first closing."""
     if slot[KIND] != 0.0:
@@ -122,7 +147,7 @@ def after_close(memory: Memory, out: Outputs, index: int, slot: Row, interval: i
         _patterns(memory, out, index, slot, interval, part)
 
 
-@kernel
+@inner_kernel
 def _emit_indicators(
     memory: Memory, out: Outputs, index: int, slot: Row, interval: int, part: Row, expected: float
 ) -> None:
@@ -143,7 +168,7 @@ def _emit_indicators(
     out.counts[INDICATORS] = at + 1
 
 
-@kernel
+@inner_kernel
 def _patterns(memory: Memory, out: Outputs, index: int, slot: Row, interval: int, part: Row) -> None:
     bar = np.empty(_BAR_COLUMNS)
     bar[_B_OPEN], bar[_B_HIGH], bar[_B_LOW], bar[_B_CLOSE] = slot[OPEN], slot[HIGH], slot[LOW], slot[CLOSE]
@@ -153,21 +178,27 @@ def _patterns(memory: Memory, out: Outputs, index: int, slot: Row, interval: int
     bar[_B_EMA] = part[OUTPUTS_AT + EMA_OUT]
     bar[_B_RSI] = part[OUTPUTS_AT + RSI_OUT]
     bar[_B_ATR] = part[OUTPUTS_AT + ATR_OUT]
-    p = memory.parameters
-    said = np.full(_VERDICT_COLUMNS, np.nan)
-    side = volume_spike_step(part[SPIKE_AT : SPIKE_AT + _SPIKE_FIELDS], bar, said, p[SPIKE_RVOL], p[SPIKE_VALUE])
-    _fire(memory, out, index, slot, interval, part, _SPIKE, _SPIKE_VERSION, side, said)
-    said[:] = np.nan
-    side = breakout_step(
-        part[BREAKOUT_AT : BREAKOUT_AT + _BREAKOUT_FIELDS], bar, said, p[BREAKOUT_BARS], p[BREAKOUT_MARGIN]
-    )
-    _fire(memory, out, index, slot, interval, part, _BREAKOUT, _BREAKOUT_VERSION, side, said)
-    said[:] = np.nan
-    side = vwap_cross_step(part[CROSS_AT : CROSS_AT + _CROSS_FIELDS], bar, said, p[CROSS_CLOSES], p[CROSS_RVOL])
-    _fire(memory, out, index, slot, interval, part, _CROSS, _CROSS_VERSION, side, said)
+    said = np.empty(_VERDICT_COLUMNS)
+    # one place that fires, so that it is compiled once
+    for pattern in range(1, PATTERN_COUNT + 1):
+        said[:] = np.nan
+        side, version = _one_pattern(pattern, part, bar, said, memory.parameters)
+        _fire(memory, out, index, slot, interval, part, pattern, version, side, said)
 
 
 @kernel
+def _one_pattern(pattern: int, part: Row, bar: Row, said: Row, p: Row) -> tuple[int, int]:
+    if pattern == _SPIKE:
+        state = part[SPIKE_AT : SPIKE_AT + _SPIKE_FIELDS]
+        return volume_spike_step(state, bar, said, p[SPIKE_RVOL], p[SPIKE_VALUE]), _SPIKE_VERSION
+    if pattern == _BREAKOUT:
+        state = part[BREAKOUT_AT : BREAKOUT_AT + _BREAKOUT_FIELDS]
+        return breakout_step(state, bar, said, p[BREAKOUT_BARS], p[BREAKOUT_MARGIN]), _BREAKOUT_VERSION
+    state = part[CROSS_AT : CROSS_AT + _CROSS_FIELDS]
+    return vwap_cross_step(state, bar, said, p[CROSS_CLOSES], p[CROSS_RVOL]), _CROSS_VERSION
+
+
+@inner_kernel
 def _fire(
     memory: Memory,
     out: Outputs,
@@ -224,7 +255,7 @@ def _forget_invalidated(part: Row, pattern: int, close: float) -> None:
             part[FIRED_AT + key] = 0.0
 
 
-@kernel
+@inner_kernel
 def _horizon(memory: Memory, index: int, confirmed: int) -> int:
     """Return seconds: an hour, or what is left of continuous trading."""
     hours = memory.phases[int(memory.state[index, PHASES])]

@@ -49,12 +49,16 @@ class SeedBlock:
     def decode(cls, content: bytes) -> "SeedBlock":
         """Read a block; raise BlockFormatError for any other content or another set of intervals."""
         block = decode_block(content, KIND, VERSION)
-        states = block.arrays["state"]
-        if block.meta["intervals"] != list(INTERVALS) or states.shape[1:] != (len(INTERVALS), INDICATOR_FIELDS):
-            raise BlockFormatError(f"seeds of {block.meta['session']} have another layout: make them again")
-        return cls(
-            session=date.fromisoformat(block.meta["session"]),
-            tokens=block.arrays["token"],
-            states=states,
-            sessions_used=tuple(date.fromisoformat(text) for text in block.meta["sessions_used"]),
-        )
+        try:
+            read = cls(
+                session=date.fromisoformat(block.meta["session"]),
+                tokens=block.arrays["token"],
+                states=block.arrays["state"],
+                sessions_used=tuple(date.fromisoformat(text) for text in block.meta["sessions_used"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BlockFormatError(f"this block does not hold the seeds of a session: {error!r}") from error
+        wanted = (*read.tokens.shape, len(INTERVALS), INDICATOR_FIELDS)
+        if block.meta.get("intervals") != list(INTERVALS) or read.states.shape != wanted:
+            raise BlockFormatError(f"seeds of {read.session} have another layout: make them again")
+        return read

@@ -7,14 +7,15 @@
   agree to the bit. There is never a second formula.
 - A fresh row is all zeros, unless the module offers `*_reset`.
 - State is only this row: saving it and restoring it half-way changes nothing.
+- What only other kernels call, on the memory of the whole pass, is an `inner_kernel`: it cannot be called from Python.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trading_platform.jit import kernel
+from trading_platform.jit import inner_kernel, kernel
 
-__all__ = ["Matrix", "Row", "kernel"]
+__all__ = ["Matrix", "Row", "inner_kernel", "kernel"]
 
 Row = NDArray[np.float64]
 """State of one calculation for one instrument, shape (fields,)."""

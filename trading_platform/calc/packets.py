@@ -4,25 +4,35 @@ from typing import Any
 
 import numpy as np
 
-from trading_platform.calc.bars import add_flag, extend_bar, long_slot, minute_slot, open_bar, revise_minute
-from trading_platform.calc.closed_bar import emit_bar
-from trading_platform.calc.kernel import Row, kernel
+from trading_platform.calc.bars import (
+    add_flag,
+    close_unseen,
+    extend_bar,
+    long_slot,
+    minute_slot,
+    open_bar,
+    place_volume,
+    revise_minute,
+)
+from trading_platform.calc.closed_bar import FIVE_MINUTES, ONE_MINUTE, emit_bar
+from trading_platform.calc.kernel import Row, inner_kernel
 from trading_platform.calc.pass_layout import (
     AFTER_GAP,
-    BASE_VOLUME,
+    BAR_TRADED,
+    BAR_VALUE,
     BUY_TOTAL,
-    CLOSED,
-    CLOSED_VOLUME,
     DAY_VOLUME,
     EMPTY,
+    EVENT_TIME,
     EXCHANGE_TIME,
     FLAGS,
-    HAS_VOLUME,
+    LAST_OPEN,
     LATEST_EXCHANGE,
     LONG_MINUTES,
     MIDNIGHT,
     MINUTE,
     NEXT_MINUTE,
+    OUTSIDE,
     PHASES,
     PRICE,
     RUNNING_FLAGS,
@@ -30,16 +40,16 @@ from trading_platform.calc.pass_layout import (
     SELL_TOTAL,
     STATUS,
     VALUE_SUM,
-    VOLUME,
     VOLUME_SUM,
     WATERMARK,
     BarFlag,
     Counter,
     Memory,
     Outputs,
+    first_slot,
 )
 from trading_platform.calc.pulses import keep_latest, mark_dirty
-from trading_platform.calc.traded_volume import FELL, FIRST_SNAPSHOT, REORDERED, traded_volume_step
+from trading_platform.calc.traded_volume import FELL, FIRST_SNAPSHOT, REORDERED, SAME, traded_volume_step
 
 REVISION_SECONDS = 30
 """A packet that comes at most this long after the close of its bar revises it."""
@@ -61,9 +71,12 @@ _C_FELL = int(Counter.VOLUME_FELL)
 _C_OUTSIDE = int(Counter.OUTSIDE_PHASES)
 _C_LATE = int(Counter.LATE)
 _C_REVISIONS = int(Counter.REVISIONS)
+_C_LATE_VOLUME = int(Counter.LATE_VOLUME)
+_C_OUTSIDE_VOLUME = int(Counter.OUTSIDE_VOLUME)
+_C_SNAPSHOT_VOLUME = int(Counter.SNAPSHOT_VOLUME)
 
 
-@kernel
+@inner_kernel
 def take_tick(memory: Memory, out: Outputs, tick: Any, second: int) -> None:
     """Fold one decoded packet that came in this second (since the epoch); count what cannot be used."""
     counters = memory.counters
@@ -84,16 +97,21 @@ def take_tick(memory: Memory, out: Outputs, tick: Any, second: int) -> None:
     if time < memory.scalars[MIDNIGHT]:
         counters[_C_PREVIOUS] += 1
         return
+    kind = _phase(memory, row, time)
     if flag == 0:
         memory.scalars[LATEST_EXCHANGE] = max(memory.scalars[LATEST_EXCHANGE], time)
-    _fold(memory, out, index, tick, time, flag)
+    elif kind == OUTSIDE:
+        # without a time of the exchange it may be of any day, as what is sent before the first phase often is
+        counters[_C_OUTSIDE] += 1
+        return
+    _fold(memory, out, index, tick, time, flag, kind)
 
 
-@kernel
+@inner_kernel
 def row_of(memory: Memory, token: int) -> int:
     """Return the row of a token, -1 when it was not subscribed."""
     size = len(memory.token_keys)
-    at = (token * 2654435761 & 0xFFFFFFFF) >> 7 & (size - 1)
+    at = first_slot(token, size)
     while memory.token_keys[at] != 0:
         if memory.token_keys[at] == token:
             return int(memory.token_rows[at])
@@ -101,7 +119,7 @@ def row_of(memory: Memory, token: int) -> int:
     return -1
 
 
-@kernel
+@inner_kernel
 def _time_of(memory: Memory, exchange_time: int, second: int) -> tuple[int, int]:
     if exchange_time < 0:
         return second, _RECEIVE_TIME
@@ -111,80 +129,99 @@ def _time_of(memory: Memory, exchange_time: int, second: int) -> tuple[int, int]
     return exchange_time, 0
 
 
-@kernel
-def _fold(memory: Memory, out: Outputs, index: int, tick: Any, time: int, flag: int) -> None:
+@inner_kernel
+def _fold(memory: Memory, out: Outputs, index: int, tick: Any, time: int, flag: int, kind: int) -> None:
     row = memory.state[index]
-    counters = memory.counters
     volume = float(tick.volume) if tick.volume >= 0 and tick.is_index == 0 else np.nan
-    buy, sell = float(tick.total_buy_quantity), float(tick.total_sell_quantity)
-    if (
+    if flag == 0 and _is_duplicate(row, tick, time, volume):
+        memory.counters[_C_DUPLICATES] += 1
+        return
+    traded, change = 0.0, SAME
+    if volume == volume:
+        traded, change = traded_volume_step(row, volume, float(time))
+        flag |= _note_change(memory, row, tick, change)
+    row[SEEN] += 1.0
+    if time > row[EVENT_TIME] or (time == row[EVENT_TIME] and change != REORDERED):
+        row[EVENT_TIME] = time
+        row[PRICE] = tick.last_price
+        row[BUY_TOTAL], row[SELL_TOTAL] = float(tick.total_buy_quantity), float(tick.total_sell_quantity)
+    if flag & _RECEIVE_TIME == 0:
+        row[EXCHANGE_TIME] = max(row[EXCHANGE_TIME], float(time))
+    mark_dirty(memory, index)
+    if kind == OUTSIDE:
+        memory.counters[_C_OUTSIDE] += 1
+    _into_bar(memory, out, index, kind, tick.last_price, time, volume, traded, flag)
+
+
+@inner_kernel
+def _is_duplicate(row: Row, tick: Any, time: int, volume: float) -> bool:
+    return bool(
         row[SEEN] > 0.0
-        and flag == 0
-        and time == row[EXCHANGE_TIME]
+        and time == row[EVENT_TIME]
         and tick.last_price == row[PRICE]
         and (volume == row[DAY_VOLUME] or volume != volume)
-        and buy == row[BUY_TOTAL]
-        and sell == row[SELL_TOTAL]
-    ):
-        counters[_C_DUPLICATES] += 1
-        return
-    traded = 0.0
-    if volume == volume:
-        row[HAS_VOLUME] = 1.0
-        traded, change = traded_volume_step(row, volume, float(time))
-        if change == FIRST_SNAPSHOT:
-            flag |= _SNAPSHOT
-        elif change == REORDERED:
-            counters[_C_REORDERED] += 1
-        elif change == FELL:
-            counters[_C_FELL] += 1
-            flag |= _VOLUME_FELL
-        if row[AFTER_GAP] == 1.0:
-            row[AFTER_GAP] = 0.0
-            flag |= _GAP
-    row[SEEN] += 1.0
-    row[BUY_TOTAL], row[SELL_TOTAL] = buy, sell
-    if time >= row[EXCHANGE_TIME]:
-        row[EXCHANGE_TIME] = time
-        row[PRICE] = tick.last_price
-    mark_dirty(memory, index)
-    kind = _phase(memory, row, time)
-    if kind < 0:
-        counters[_C_OUTSIDE] += 1
-        return
-    if kind == 0 and traded > 0.0:
-        row[VALUE_SUM] += tick.last_price * traded
-        row[VOLUME_SUM] += traded
-    _into_bar(memory, out, index, kind, tick.last_price, time, volume, flag)
+        and float(tick.total_buy_quantity) == row[BUY_TOTAL]
+        and float(tick.total_sell_quantity) == row[SELL_TOTAL]
+    )
 
 
-@kernel
+@inner_kernel
+def _note_change(memory: Memory, row: Row, tick: Any, change: int) -> int:
+    """Count what the day's volume did; return the flags that it gives the bar."""
+    flag = 0
+    if change == FIRST_SNAPSHOT:
+        flag |= _SNAPSHOT
+        memory.counters[_C_SNAPSHOT_VOLUME] += tick.volume
+        if tick.volume > 0:
+            # the exchange's own average stands for what was traded before we came; without one VWAP stays unknown
+            row[VALUE_SUM] += tick.average_price * tick.volume if tick.average_price != 0.0 else np.nan
+            row[VOLUME_SUM] += tick.volume
+    elif change == REORDERED:
+        memory.counters[_C_REORDERED] += 1
+    elif change == FELL:
+        memory.counters[_C_FELL] += 1
+        flag |= _VOLUME_FELL
+    if row[AFTER_GAP] == 1.0:
+        row[AFTER_GAP] = 0.0
+        flag |= _GAP
+    return flag
+
+
+@inner_kernel
 def _into_bar(
-    memory: Memory, out: Outputs, index: int, kind: int, price: float, time: int, volume: float, flag: int
+    memory: Memory,
+    out: Outputs,
+    index: int,
+    kind: int,
+    price: float,
+    time: int,
+    volume: float,
+    traded: float,
+    flag: int,
 ) -> None:
     row = memory.state[index]
     minute = time // 60
     slot = minute_slot(row, minute)
-    late = memory.scalars[WATERMARK] - (minute + 1) * 60
-    if late >= 0 and minute < memory.scalars[NEXT_MINUTE]:
-        if late > REVISION_SECONDS or (slot[STATUS] != EMPTY and slot[MINUTE] > minute):
-            memory.counters[_C_LATE] += 1
-            # what was traded in a bar that is past revision must not appear in the next one
-            if volume == volume:
-                row[CLOSED_VOLUME] = max(row[CLOSED_VOLUME], volume)
-            return
-        _revise(memory, out, index, slot, minute, kind, price, time, volume, flag)
+    if minute < memory.scalars[NEXT_MINUTE]:
+        if kind == 0:
+            row[VALUE_SUM] += price * traded
+            row[VOLUME_SUM] += traded
+        _after_close(memory, out, index, slot, minute, kind, price, time, volume, flag)
         return
     if slot[STATUS] == EMPTY or slot[MINUTE] != minute:
         open_bar(slot, minute, kind, price, float(time), volume)
+        # a five-minute bar opens with its first minute and is open until its last one
+        memory.scalars[LAST_OPEN] = max(memory.scalars[LAST_OPEN], minute - minute % LONG_MINUTES + LONG_MINUTES - 1)
     else:
         extend_bar(slot, price, float(time), volume)
+    slot[BAR_VALUE] += price * traded
+    slot[BAR_TRADED] += traded
     add_flag(slot, flag)
     row[RUNNING_FLAGS] = slot[FLAGS]
 
 
-@kernel
-def _revise(
+@inner_kernel
+def _after_close(
     memory: Memory,
     out: Outputs,
     index: int,
@@ -196,33 +233,34 @@ def _revise(
     volume: float,
     flag: int,
 ) -> None:
+    """Revise the bar of a closed minute, or count a packet that came too late even for that."""
     row = memory.state[index]
-    old_volume = np.nan
+    late = memory.scalars[WATERMARK] - (minute + 1) * 60
+    if kind == OUTSIDE or late > REVISION_SECONDS or (slot[STATUS] != EMPTY and slot[MINUTE] > minute):
+        grown = place_volume(row, volume)
+        counter = _C_OUTSIDE_VOLUME if kind == OUTSIDE else _C_LATE_VOLUME
+        if kind != OUTSIDE:
+            memory.counters[_C_LATE] += 1
+        if grown > 0.0:
+            memory.counters[counter] += int(grown)
+        return
     if slot[STATUS] == EMPTY or slot[MINUTE] != minute:
         open_bar(slot, minute, kind, price, float(time), volume)
         close_unseen(row, slot)
     else:
-        old_volume = slot[VOLUME]
         extend_bar(slot, price, float(time), volume)
     add_flag(slot, flag)
     memory.counters[_C_REVISIONS] += 1
-    both = revise_minute(row, slot, old_volume, memory.scalars[NEXT_MINUTE])
-    emit_bar(memory, out, index, slot, 1)
+    both = revise_minute(row, slot, memory.scalars[NEXT_MINUTE])
+    emit_bar(memory, out, index, slot, ONE_MINUTE)
     if both:
-        emit_bar(memory, out, index, long_slot(row, minute), LONG_MINUTES)
+        emit_bar(memory, out, index, long_slot(row, minute), FIVE_MINUTES)
 
 
-@kernel
-def close_unseen(row: Row, slot: Row) -> None:
-    """Close a bar that no packet had made before its minute closed; its volume counts from the bar before."""
-    slot[STATUS] = CLOSED
-    slot[BASE_VOLUME] = row[CLOSED_VOLUME]
-
-
-@kernel
+@inner_kernel
 def _phase(memory: Memory, row: Row, time: int) -> int:
     hours = memory.phases[int(row[PHASES])]
     for k in range(len(hours)):
         if hours[k, 1] <= time < hours[k, 2]:
             return int(hours[k, 0])
-    return -1
+    return OUTSIDE

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS
-from trading_platform.calc.kernel import Matrix
+from trading_platform.calc.kernel import Matrix, kernel
 from trading_platform.calc.patterns import breakout, volume_spike, vwap_cross
 from trading_platform.calc.volume_baseline import MINUTES_PER_DAY
 from trading_platform.wire.kite_layout import DAMAGE, TICK
-from trading_platform.wire.records import BAR, FEATURE, INDICATOR, LATEST, SIGNAL, Rows
+from trading_platform.wire.records import BAR, FEATURE, INDICATOR, LATEST, NULL_INT, SIGNAL, Rows
 
 
 class BarFlag(IntFlag):
@@ -51,30 +51,41 @@ class Counter(IntEnum):
     REVISIONS = 16
     TEXT = 17
     RECEIVED_BEFORE = 18  # records whose receive time lies before the one before
+    CLOCK_STEPS = 19  # the recorder's clock went back
+    GAPS = 20  # times that a socket was away or a gap was named
+    MISSING_RECORDS = 21  # damaged records of the journal that a tolerant replay passed over
+    UNKNOWN_KIND = 22  # records of a kind that this version does not know
+    # traded quantities that stand in no bar: with the bars they make up the day's volume
+    LATE_VOLUME = 23
+    OUTSIDE_VOLUME = 24  # outside the phases of the session
+    SNAPSHOT_VOLUME = 25  # before the first packet of a socket that was subscribed after the open
 
 
 COUNTERS = len(Counter)
 
 # scalars of the shard (int64)
 WATERMARK, PULSE_SECOND, NEXT_MINUTE, LATEST_EXCHANGE, MIDNIGHT, DIRTY, LATEST_DIRTY, RECORD, LAST_RECEIVED = range(9)
-BASELINE_VERSION, LAST_CLOSED, SCALARS = 9, 10, 11
+BASELINE_VERSION, LAST_CLOSED, LAST_OPEN, FINISHING, SCALARS = range(9, 14)
 
 # parameters of the calculations (float64)
 SPIKE_RVOL, SPIKE_VALUE, BREAKOUT_BARS, BREAKOUT_MARGIN, CROSS_CLOSES, CROSS_RVOL, COOLDOWN = range(7)
 RUN_1, RUN_5, PARAMETERS = 7, 8, 9
 
-# general fields of an instrument's row
-PHASES, FROM_ZERO, SEEN, EXCHANGE_TIME, PRICE, DAY_VOLUME, CLOSED_VOLUME, VALUE_SUM, VOLUME_SUM = range(9)
+# general fields of an instrument's row; EVENT_TIME orders packets, EXCHANGE_TIME is only what the exchange said;
+# VALUE_SUM and VOLUME_SUM hold closed bars, a running bar holds its own
+PHASES, FROM_ZERO, SEEN, EVENT_TIME, PRICE, DAY_VOLUME, CLOSED_VOLUME, VALUE_SUM, VOLUME_SUM = range(9)
 GAP_FROM, GAP_UNTIL, AFTER_GAP, IS_DIRTY, IS_LATEST_DIRTY, BUY_TOTAL, SELL_TOTAL, RUNNING_FLAGS, HAS_VOLUME = range(
     9, 18
 )
-GENERAL_FIELDS = 18
+EXCHANGE_TIME, GENERAL_FIELDS = 18, 19
 
 # one-minute bars: four slots by minute & 3, so that the minute before, this one and the two next have room
 MINUTE, OPEN, HIGH, LOW, CLOSE, FIRST_TIME, FIRST_VOLUME, LAST_TIME, LAST_VOLUME = range(9)
-TOP_VOLUME, BASE_VOLUME, TICKS, FLAGS, REVISION, STATUS, KIND, VOLUME = range(9, 17)
-SLOT_FIELDS, SLOTS = 17, 4
+TOP_VOLUME, TICKS, FLAGS, REVISION, STATUS, KIND, VOLUME, BAR_VALUE, BAR_TRADED = range(9, 18)
+SLOT_FIELDS, SLOTS = 18, 4
 EMPTY, RUNNING, CLOSED = 0.0, 1.0, 2.0
+OUTSIDE = -1
+"""Kind of a minute outside all phases: it takes its volume away from the bars around it, and is never written."""
 
 # five-minute bars: the same columns where they mean something, two slots by (minute // 5) & 1
 LONG_MINUTES, LONG_SLOTS = 5, 2
@@ -145,8 +156,12 @@ def empty_memory(tokens: NDArray[np.uint32], classes: int) -> Memory:
     keys, rows = token_table(tokens)
     state = np.zeros((count, ROW_FIELDS))
     state[:, PHASES] = NO_PHASES
+    state[:, PRICE] = np.nan
+    state[:, EXCHANGE_TIME] = NULL_INT
     for interval_at in (MINUTE_AT, FIVE_AT):
         state[:, interval_at + OUTPUTS_AT : interval_at + OUTPUTS_AT + OUTPUTS] = np.nan
+    scalars = np.zeros(SCALARS, dtype=np.int64)
+    scalars[LAST_OPEN] = -1
     return Memory(
         state=state,
         latest=np.zeros(count, dtype=LATEST.dtype),
@@ -155,7 +170,7 @@ def empty_memory(tokens: NDArray[np.uint32], classes: int) -> Memory:
         tokens=tokens,
         dirty=np.zeros(count, dtype=np.int32),
         latest_dirty=np.zeros(count, dtype=np.int32),
-        scalars=np.zeros(SCALARS, dtype=np.int64),
+        scalars=scalars,
         counters=np.zeros(COUNTERS, dtype=np.int64),
         phases=np.zeros((max(classes, 1), MAX_PHASES, 3), dtype=np.int64),
         expected_1=np.full((count, MINUTES_PER_DAY), np.nan),
@@ -181,7 +196,7 @@ def empty_outputs(instruments: int, tick_room: int, damage_room: int) -> Outputs
 
 
 def worst_bars(instruments: int, ticks: int) -> int:
-    """Return how many bars one record can close or revise: every slot of every instrument, two a late tick."""
+    """Return how many bars one record can close or revise: every slot of every instrument, two a tick."""
     return instruments * (SLOTS + LONG_SLOTS) + 2 * ticks
 
 
@@ -201,6 +216,8 @@ def token_table(tokens: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray
     return keys, rows
 
 
+@kernel
 def first_slot(token: int, size: int) -> int:
-    """Return where a table of `size` (a power of two) looks for a token first; the compiled lookup does the same."""
-    return (token * 2654435761 & 0xFFFFFFFF) >> 7 & (size - 1)
+    """Return where a table of `size` (a power of two) looks for a token first."""
+    # the high bits of a product with 2^32 over the golden ratio: tokens differ most in their middle bits
+    return ((token * 2654435761 & 0xFFFFFFFF) * size) >> 32

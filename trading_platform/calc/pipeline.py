@@ -1,47 +1,46 @@
 """The pass: records in order, each decoded, folded into the state, and answered with rows; live and in history.
 
-For every record, in this order: its packets are folded in; the watermark moves; bars whose end it passed are closed,
-minute by minute, one-minute bars before five-minute bars, instruments in order of their rows; and if its receive
-second is new, the record is a pulse: one block of features with the rows that changed since the last.
+For every record, in this order: its receive time moves the watermark; its packets are folded in; their exchange times
+move the watermark. Whenever it moves, bars whose end it passed are closed, minute by minute, one-minute bars before
+five-minute bars, instruments in order of their rows. Last, if its receive second is new, the record is a pulse: one
+block of features with the rows that changed since the last.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trading_platform.calc.bars import long_slot, minute_slot
 from trading_platform.calc.closing import close_bars
-from trading_platform.calc.kernel import kernel
+from trading_platform.calc.kernel import inner_kernel, kernel
 from trading_platform.calc.packets import take_tick
 from trading_platform.calc.pass_layout import (
     BARS,
     FEATURES,
+    FINISHING,
     INDICATORS,
+    LAST_OPEN,
     LAST_RECEIVED,
     LATEST_EXCHANGE,
-    LONG_MINUTES,
     LONG_SLOTS,
-    MINUTE,
     PATTERN_COUNT,
     PULSE_SECOND,
     PULSES,
     RECORD,
-    RUNNING,
     SIGNALS,
     SLOTS,
-    STATUS,
     WATERMARK,
     Counter,
     Memory,
     Outputs,
 )
 from trading_platform.calc.pulses import pulse_features
+from trading_platform.wire.journal_records import RecordKind
 from trading_platform.wire.kite_packets import decode_frame
 
 LATENESS_SECONDS = 2
 """A bar waits this long, in exchange time, for packets that come late."""
 SILENCE_SECONDS = 5
 """In silence a bar closes this long after its end, in receive time."""
-_FRAME, _TEXT = 1, 2
+_FRAME, _TEXT, _CONTROL = int(RecordKind.FRAME), int(RecordKind.TEXT), int(RecordKind.CONTROL)
 _NS = 1_000_000_000
 _C_RECORDS = int(Counter.RECORDS)
 _C_FRAMES = int(Counter.FRAMES)
@@ -49,6 +48,7 @@ _C_HEARTBEATS = int(Counter.HEARTBEATS)
 _C_DAMAGED = int(Counter.DAMAGED_FRAMES)
 _C_DAMAGED_BYTES = int(Counter.DAMAGED_BYTES)
 _C_TEXT = int(Counter.TEXT)
+_C_UNKNOWN_KIND = int(Counter.UNKNOWN_KIND)
 _C_BEFORE = int(Counter.RECEIVED_BEFORE)
 
 
@@ -56,7 +56,8 @@ _C_BEFORE = int(Counter.RECEIVED_BEFORE)
 def run(memory: Memory, out: Outputs, buffer: NDArray[np.uint8], table: NDArray[np.void], first: int, end: int) -> int:
     """Fold records `table[first:end]`; return the index of the first that was not: the buffers had no more room.
 
-    `out` must hold at least what one record can produce (`empty_outputs`), counts at zero on the first call.
+    `out` must hold at least what one record can produce (`empty_outputs`), counts at zero on the first call. With
+    FINISHING set a record closes every bar that is open and pulses: the end of the data is the watermark.
     """
     for index in range(first, end):
         entry = table[index]
@@ -66,28 +67,7 @@ def run(memory: Memory, out: Outputs, buffer: NDArray[np.uint8], table: NDArray[
     return end
 
 
-@kernel
-def finish(memory: Memory, out: Outputs) -> None:
-    """Close every bar that is still open, and pulse: the end of the data is the watermark. Needs empty buffers."""
-    last = -1
-    for index in range(len(memory.tokens)):
-        for k in range(SLOTS):
-            slot = minute_slot(memory.state[index], k)
-            if slot[STATUS] == RUNNING:
-                last = max(last, int(slot[MINUTE]))
-        for k in range(LONG_SLOTS):
-            longer = long_slot(memory.state[index], k * LONG_MINUTES)
-            if longer[STATUS] == RUNNING:
-                last = max(last, int(longer[MINUTE]) + LONG_MINUTES - 1)
-    if last >= 0:
-        end = last + 1
-        end += -end % LONG_MINUTES
-        memory.scalars[WATERMARK] = max(memory.scalars[WATERMARK], end * 60)
-        close_bars(memory, out)
-    pulse_features(memory, out)
-
-
-@kernel
+@inner_kernel
 def _has_room(memory: Memory, out: Outputs, length: int) -> bool:
     instruments = len(memory.tokens)
     bars = instruments * (SLOTS + LONG_SLOTS) + 2 * (length // 10 + 1)
@@ -100,7 +80,7 @@ def _has_room(memory: Memory, out: Outputs, length: int) -> bool:
     )
 
 
-@kernel
+@inner_kernel
 def _take_record(
     memory: Memory,
     out: Outputs,
@@ -118,24 +98,37 @@ def _take_record(
         memory.counters[_C_BEFORE] += 1
     scalars[LAST_RECEIVED] = max(scalars[LAST_RECEIVED], received_ns)
     second = scalars[LAST_RECEIVED] // _NS
+    # silence first: behind a long one a packet must not find the slot of its minute still held by an open bar
+    for turn in range(2):
+        if turn == 1:
+            _take_body(memory, out, buffer, kind, offset, length, second)
+        # the exchange's clock never moves the watermark beyond our own: one wrong stamp must not close every bar
+        exchange = min(scalars[LATEST_EXCHANGE], second) - LATENESS_SECONDS
+        silence = (scalars[LAST_RECEIVED] - SILENCE_SECONDS * _NS) // _NS
+        scalars[WATERMARK] = max(scalars[WATERMARK], exchange, silence)
+        if scalars[FINISHING] == 1:
+            scalars[WATERMARK] = max(scalars[WATERMARK], (scalars[LAST_OPEN] + 1) * 60)
+        close_bars(memory, out)
+    if second > scalars[PULSE_SECOND] or scalars[FINISHING] == 1:
+        scalars[PULSE_SECOND] = second
+        pulse_features(memory, out)
+
+
+@inner_kernel
+def _take_body(
+    memory: Memory, out: Outputs, buffer: NDArray[np.uint8], kind: int, offset: int, length: int, second: int
+) -> None:
     if kind == _FRAME and length > 1:
         _take_frame(memory, out, buffer, offset, length, second)
     elif kind == _FRAME:
         memory.counters[_C_HEARTBEATS] += 1
     elif kind == _TEXT:
         memory.counters[_C_TEXT] += 1
-    # the exchange's clock never moves the watermark beyond our own: one wrong stamp must not close every bar
-    exchange = min(scalars[LATEST_EXCHANGE], second)
-    moved = max(exchange - LATENESS_SECONDS, (scalars[LAST_RECEIVED] - SILENCE_SECONDS * _NS) // _NS)
-    if moved > scalars[WATERMARK]:
-        scalars[WATERMARK] = moved
-        close_bars(memory, out)
-    if second > scalars[PULSE_SECOND]:
-        scalars[PULSE_SECOND] = second
-        pulse_features(memory, out)
+    elif kind != _CONTROL:
+        memory.counters[_C_UNKNOWN_KIND] += 1
 
 
-@kernel
+@inner_kernel
 def _take_frame(memory: Memory, out: Outputs, buffer: NDArray[np.uint8], offset: int, length: int, second: int) -> None:
     memory.counters[_C_FRAMES] += 1
     ticks, damaged = decode_frame(buffer, offset, offset + length, out.ticks, 0, out.damage, 0)

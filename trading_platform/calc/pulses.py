@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from trading_platform.calc.closed_bar import session_vwap
-from trading_platform.calc.kernel import Row, kernel
+from trading_platform.calc.closed_bar import running_vwap
+from trading_platform.calc.kernel import Row, inner_kernel
 from trading_platform.calc.pass_layout import (
     ATR_OUT,
     DAY_VOLUME,
@@ -32,7 +32,7 @@ from trading_platform.calc.pass_layout import (
 )
 
 
-@kernel
+@inner_kernel
 def mark_dirty(memory: Memory, index: int) -> None:
     """Note that this row belongs into the next block of features."""
     row = memory.state[index]
@@ -42,7 +42,7 @@ def mark_dirty(memory: Memory, index: int) -> None:
         memory.scalars[DIRTY] += 1
 
 
-@kernel
+@inner_kernel
 def pulse_features(memory: Memory, out: Outputs) -> None:
     """Write one block with the rows that changed since the last, in the order in which they changed."""
     count = memory.scalars[DIRTY]
@@ -61,14 +61,14 @@ def pulse_features(memory: Memory, out: Outputs) -> None:
     memory.scalars[DIRTY] = 0
 
 
-@kernel
+@inner_kernel
 def _feature(line: Any, token: int, row: Row) -> None:
     line.token = token
     line.flags = int(row[RUNNING_FLAGS])
     line.exchange_time = int(row[EXCHANGE_TIME])
     line.last_price = row[PRICE]
     line.day_volume = row[DAY_VOLUME] if row[HAS_VOLUME] == 1.0 else np.nan
-    line.vwap = session_vwap(row)
+    line.vwap = running_vwap(row)
     one, five = MINUTE_AT + OUTPUTS_AT, FIVE_AT + OUTPUTS_AT
     line.ema_20_1m, line.rsi_14_1m = row[one + EMA_OUT], row[one + RSI_OUT]
     line.atr_14_1m, line.rvol_bar_1m = row[one + ATR_OUT], row[one + RVOL_OUT]
@@ -76,7 +76,7 @@ def _feature(line: Any, token: int, row: Row) -> None:
     line.atr_14_5m, line.rvol_bar_5m = row[five + ATR_OUT], row[five + RVOL_OUT]
 
 
-@kernel
+@inner_kernel
 def keep_latest(memory: Memory, index: int, tick: Any) -> None:
     """Remember the packet as the instrument's latest, whatever may be wrong with its time or price."""
     line = memory.latest[index]
@@ -100,6 +100,6 @@ def keep_latest(memory: Memory, index: int, tick: Any) -> None:
         memory.scalars[LATEST_DIRTY] += 1
 
 
-@kernel
+@inner_kernel
 def _or_nan(value: int) -> float:
     return float(value) if value >= 0 else np.nan

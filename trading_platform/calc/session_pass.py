@@ -8,10 +8,12 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from trading_platform.calc.pass_entries import Entry, by_pulse, by_record, by_row
 from trading_platform.calc.pass_layout import (
     BARS,
     FEATURES,
@@ -27,28 +29,20 @@ from trading_platform.calc.pass_layout import (
     Outputs,
     empty_outputs,
 )
-from trading_platform.calc.pipeline import finish, run
-from trading_platform.calc.session_setup import Contents, SessionSetup
-from trading_platform.errors import EngineError
+from trading_platform.calc.pipeline import run
+from trading_platform.calc.session_contents import Contents
+from trading_platform.calc.session_setup import REMEMBERED, SessionSetup
+from trading_platform.errors import BlockFormatError, EngineError
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.wire.blocks import decode_block, encode_block
 from trading_platform.wire.journal_records import Control, ControlType, RecordBatch, RecordKind, decode_control
 from trading_platform.wire.kite_layout import damage_capacity, tick_capacity
-from trading_platform.wire.records import BAR, FEATURE, INDICATOR, SIGNAL, Rows, Schema, pack_rows
+from trading_platform.wire.records import BAR, INDICATOR, Rows
 
-STATE_KIND, STATE_VERSION = "engine_state", 1
+STATE_KIND, STATE_VERSION = "engine_state", 2
 _FIRST_FRAME_BYTES = 64 * 1024
 _FAMILIES = ("bars", "indicators", "signals", "features")
-_STORED = ("state", "tokens", "dirty", "latest_dirty", "scalars", "counters")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Rows of one family that one record produced, packed; `part` tells two entries of one record apart."""
-
-    record: int
-    part: int
-    block: bytes
+_STORED = ("tokens", *REMEMBERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +56,20 @@ class Produced:
 
 
 class SessionPass:
-    """Fold records of one session in order; keep digests of everything that came out."""
+    """Fold records of one session in order; keep digests of everything that came out.
 
-    def __init__(self, session: date, blob: Callable[[str], bytes]) -> None:
+    A `tolerant` pass goes on where records are missing: it counts them and flags the bars they may have belonged to.
+    """
+
+    def __init__(self, session: date, blob: Callable[[str], bytes], *, tolerant: bool = False) -> None:
         self.position = 0
         self.closed = False
+        self._opened = False
         self.entries = dict.fromkeys(_FAMILIES, 0)
         self.rows = dict.fromkeys(_FAMILIES, 0)
         self.digests = dict.fromkeys(_FAMILIES, hashlib.sha256(session.isoformat().encode()).digest())
         self._setup = SessionSetup(session, blob)
-        self._blob = blob
+        self._tolerant = tolerant
         self._frame_bytes = _FIRST_FRAME_BYTES
         self._out = self._fresh_outputs()
 
@@ -116,18 +114,25 @@ class SessionPass:
 
     def feed(self, batch: RecordBatch) -> Produced:
         """Fold records that follow the position without a gap; return what they gave."""
-        if len(batch) and batch.first_number != self.position + 1:
-            raise EngineError(f"record {batch.first_number} follows {self.position}: records are missing between")
+        missing = self._missing_before(batch)
         self._make_room(batch)
         parts: list[tuple[Rows, ...]] = []
         first = 0
-        for row in np.flatnonzero(batch.table["kind"] == RecordKind.CONTROL).tolist():
-            control = decode_control(batch.body(row))
-            self._check_opened(control, int(batch.table["number"][row]))
-            parts += self._run(batch, first, row + 1)
-            parts += self._apply(control, int(batch.table["received_ns"][row]))
+        for row in np.flatnonzero((batch.table["kind"] == RecordKind.CONTROL) | (missing > 0)).tolist():
+            if first < row:
+                self._refuse_closed(first, batch)
+                parts += self._run(batch, first, row)
+            self._refuse_closed(row, batch)
+            received_ns = int(batch.table["received_ns"][row])
+            if missing[row]:
+                self._setup.note_missing(int(missing[row]), received_ns)
+            if batch.table["kind"][row] == RecordKind.CONTROL:
+                self._apply(decode_control(batch.body(row)), int(batch.table["socket"][row]), received_ns)
+            parts += self._run(batch, row, row + 1)
             first = row + 1
-        parts += self._run(batch, first, len(batch))
+        if first < len(batch):
+            self._refuse_closed(first, batch)
+            parts += self._run(batch, first, len(batch))
         if len(batch):
             self.position = batch.last_number
         return self._collect(parts)
@@ -143,7 +148,7 @@ class SessionPass:
     def save(self) -> bytes:
         """Return everything that is remembered, as one block."""
         memory = self.memory
-        arrays = {name: getattr(memory, name) for name in _STORED}
+        arrays: dict[str, NDArray[Any]] = {name: getattr(memory, name) for name in _STORED}
         arrays["latest"] = memory.latest.view(np.uint8)
         meta = {
             "session": self.session.isoformat(),
@@ -166,34 +171,54 @@ class SessionPass:
     def restore(cls, content: bytes, blob: Callable[[str], bytes]) -> "SessionPass":
         """Return the pass that `save` wrote down; raise BlockFormatError when it does not fit this version."""
         block = decode_block(content, STATE_KIND, STATE_VERSION)
-        restored = cls(date.fromisoformat(block.meta["session"]), blob)
-        contents = Contents.from_meta(block.meta["contents"])
+        meta = block.meta
+        try:
+            restored = cls(date.fromisoformat(meta["session"]), blob)
+            contents = Contents.from_meta(meta["contents"])
+            restored._setup.unplaced = {int(token): why for token, why in meta["unplaced"].items()}
+            restored.position = int(meta["position"])
+            restored._opened = restored.position > 0
+            restored.closed = bool(meta["closed"])
+            restored.entries = {family: int(meta["entries"][family]) for family in _FAMILIES}
+            restored.rows = {family: int(meta["rows"][family]) for family in _FAMILIES}
+            restored.digests = {family: bytes.fromhex(meta["digests"][family]) for family in _FAMILIES}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BlockFormatError(f"the header of this state is not one that we write: {error!r}") from error
         restored._setup.take_over(block.arrays, contents)
-        restored._setup.unplaced = {int(token): why for token, why in block.meta["unplaced"].items()}
-        restored.position = int(block.meta["position"])
-        restored.closed = bool(block.meta["closed"])
-        restored.entries = dict(block.meta["entries"])
-        restored.rows = dict(block.meta["rows"])
-        restored.digests = {family: bytes.fromhex(text) for family, text in block.meta["digests"].items()}
         restored._out = restored._fresh_outputs()
         return restored
 
-    def _check_opened(self, control: Control, number: int) -> None:
-        if (control.type is ControlType.SESSION_OPENED) != (number == 1):
-            raise EngineError(f"record {number} is {control.type}: a journal begins with session_opened, and only once")
-        if number == 1 and control.fields.get("session") != self.session.isoformat():
-            raise EngineError(f"this is the journal of {control.fields.get('session')}, not of {self.session}")
+    def _missing_before(self, batch: RecordBatch) -> NDArray[np.int64]:
+        """Return how many records are missing before each; raise EngineError unless that is none, or tolerated."""
+        numbers = batch.table["number"].astype(np.int64)
+        missing: NDArray[np.int64] = np.diff(numbers, prepend=self.position) - 1
+        wrong = np.flatnonzero(missing < 0 if self._tolerant else missing != 0)
+        if len(wrong):
+            row = int(wrong[0])
+            before = int(numbers[row - 1]) if row else self.position
+            raise EngineError(f"record {numbers[row]} follows {before}: records are missing or out of order")
+        if len(batch) and not self._opened and batch.table["kind"][0] != RecordKind.CONTROL:
+            raise EngineError(f"record {batch.first_number} is no control record: a journal begins with session_opened")
+        return missing
 
-    def _apply(self, control: Control, received_ns: int) -> list[tuple[Rows, ...]]:
+    def _refuse_closed(self, row: int, batch: RecordBatch) -> None:
+        if self.closed:
+            number = batch.table["number"][row]
+            raise EngineError(f"record {number} follows session_closed: the session {self.session} is over")
+
+    def _apply(self, control: Control, socket: int, received_ns: int) -> None:
+        """Let a control record take effect before it moves the watermark, so that a gap flags the bars it fell into."""
+        opens = not self._opened
+        if (control.type is ControlType.SESSION_OPENED) != opens:
+            raise EngineError(f"a {control.type} record: a journal begins with session_opened, and holds it only once")
+        if opens and control.fields.get("session") != self.session.isoformat():
+            raise EngineError(f"this is the journal of {control.fields.get('session')}, not of {self.session}")
+        self._opened = True
         rows_before = len(self.memory.tokens)
-        self._setup.apply(control, received_ns)
+        self._setup.apply(control, received_ns, socket)
         if len(self.memory.tokens) != rows_before:
             self._out = self._fresh_outputs()
-        if control.type is not ControlType.SESSION_CLOSED:
-            return []
-        self.closed = True
-        finish(self.memory, self._out)
-        return [self._drain()]
+        self.closed = control.type is ControlType.SESSION_CLOSED
 
     def _run(self, batch: RecordBatch, first: int, end: int) -> Iterator[tuple[Rows, ...]]:
         while first < end:
@@ -219,10 +244,10 @@ class SessionPass:
         empty = self._drain()
         bars, indicators, signals = (np.concatenate([empty[k], *(part[k] for part in parts)]) for k in range(3))
         entries = {
-            "bars": _by_record(bars, BAR),
-            "indicators": _by_record(indicators, INDICATOR),
-            "signals": _by_row(signals),
-            "features": _by_pulse(parts),
+            "bars": by_record(bars, BAR),
+            "indicators": by_record(indicators, INDICATOR),
+            "signals": by_row(signals),
+            "features": by_pulse([(part[FEATURES], part[PULSES]) for part in parts]),
         }
         features = sum(len(part[FEATURES]) for part in parts)
         for family, rows in zip(_FAMILIES, (len(bars), len(indicators), len(signals), features), strict=True):
@@ -242,33 +267,3 @@ class SessionPass:
     def _fresh_outputs(self) -> Outputs:
         ticks, damage = tick_capacity(self._frame_bytes), damage_capacity(self._frame_bytes)
         return empty_outputs(len(self.memory.tokens), ticks, damage)
-
-
-def _by_record(rows: Rows, schema: Schema) -> list[Entry]:
-    if not len(rows):
-        return []
-    records = rows["record"]
-    starts = np.concatenate([[0], np.flatnonzero(records[1:] != records[:-1]) + 1, [len(rows)]]).tolist()
-    return [Entry(int(records[start]), 0, pack_rows(schema, rows[start:end])) for start, end in pairwise(starts)]
-
-
-def _by_row(rows: Rows) -> list[Entry]:
-    entries: list[Entry] = []
-    for row in range(len(rows)):
-        record = int(rows["record"][row])
-        entries.append(Entry(record, _next_part(entries, record), pack_rows(SIGNAL, rows[row : row + 1])))
-    return entries
-
-
-def _by_pulse(parts: list[tuple[Rows, ...]]) -> list[Entry]:
-    entries: list[Entry] = []
-    for part in parts:
-        features, pulses = part[FEATURES], part[PULSES]
-        for record, first, count in pulses.tolist():
-            block = pack_rows(FEATURE, features[first : first + count])
-            entries.append(Entry(record, _next_part(entries, record), block))
-    return entries
-
-
-def _next_part(entries: list[Entry], record: int) -> int:
-    return entries[-1].part + 1 if entries and entries[-1].record == record else 0

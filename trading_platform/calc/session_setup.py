@@ -1,79 +1,49 @@
 """What control records do to the memory of a pass: hours, instruments, settings, seeds, baselines, sockets, gaps."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS
 from trading_platform.calc.indicator_seeds import SeedBlock
 from trading_platform.calc.pass_layout import (
     AFTER_GAP,
+    BARS_CLOSED_AT,
     BASELINE_VERSION,
-    BREAKOUT_BARS,
-    BREAKOUT_MARGIN,
-    COOLDOWN,
-    CROSS_CLOSES,
-    CROSS_RVOL,
+    FINISHING,
     FIVE_AT,
     FROM_ZERO,
     GAP_FROM,
     GAP_UNTIL,
     INDICATORS_AT,
+    LAST_RECEIVED,
     LONG_MINUTES,
     MAX_PHASES,
     MIDNIGHT,
     MINUTE_AT,
     NEXT_MINUTE,
-    NO_PHASES,
     PHASES,
-    RUN_1,
-    RUN_5,
-    SPIKE_RVOL,
-    SPIKE_VALUE,
+    Counter,
     empty_memory,
 )
+from trading_platform.calc.session_contents import Contents, checked_tokens, parameters_of, tokens_of
 from trading_platform.calc.volume_baseline import BaselineBlock, baseline_version, expand_to_minutes
-from trading_platform.errors import EngineError, InstrumentError
+from trading_platform.errors import BlockFormatError, EngineError, InstrumentError
 from trading_platform.market.clock import IST, NS_PER_SECOND
 from trading_platform.market.instruments import InstrumentDay, session_class
 from trading_platform.market.sessions import PhaseKind, SessionClass
 from trading_platform.wire.instrument_block import from_block
-from trading_platform.wire.journal_records import Control, ControlType
+from trading_platform.wire.journal_records import CONTENT_TYPES, Control, ControlType
 from trading_platform.wire.session_block import SessionHours, decode_hours
 
 _CLASSES = list(SessionClass)
-_SETTINGS = {
-    SPIKE_RVOL: "spike_min_rvol",
-    SPIKE_VALUE: "spike_min_value_inr",
-    BREAKOUT_BARS: "breakout_bars",
-    BREAKOUT_MARGIN: "breakout_margin_atr",
-    CROSS_CLOSES: "cross_min_closes",
-    CROSS_RVOL: "cross_min_rvol",
-    COOLDOWN: "cooldown_bars",
-}
+REMEMBERED = ("state", "dirty", "latest_dirty", "scalars", "counters", "latest")
+"""Arrays of the memory that a state file holds; the rest is read again from what the journal names."""
+
 _FOREVER = float(2**62)
-
-
-@dataclass(slots=True)
-class Contents:
-    """Which contents the session's control records have named so far; a restored pass reads them again."""
-
-    named: dict[str, str] = field(default_factory=dict)  # control type -> sha256
-    sockets: dict[int, list[int]] = field(default_factory=dict)  # socket -> its tokens
-
-    def as_meta(self) -> dict[str, Any]:
-        """Return what a state file keeps."""
-        return {"named": dict(self.named), "sockets": {str(k): v for k, v in self.sockets.items()}}
-
-    @classmethod
-    def from_meta(cls, meta: Mapping[str, Any]) -> "Contents":
-        """Read what a state file kept."""
-        return cls(named=dict(meta["named"]), sockets={int(k): list(v) for k, v in meta["sockets"].items()})
 
 
 class SessionSetup:
@@ -93,20 +63,26 @@ class SessionSetup:
         self.memory.scalars[MIDNIGHT] = midnight
         self.memory.scalars[NEXT_MINUTE] = midnight // 60
 
-    def apply(self, control: Control, received_ns: int) -> None:
-        """Let one control record take effect; raise EngineError when it contradicts the session."""
-        if control.sha256 is not None and control.type is not ControlType.SUBSCRIBED:
+    def apply(self, control: Control, received_ns: int, socket: int) -> None:
+        """Let one control record of a socket take effect; raise EngineError when it contradicts the session."""
+        if control.type in CONTENT_TYPES and control.sha256 is not None:
             self.load(control.type, control.sha256)
         elif control.type is ControlType.SUBSCRIBED:
-            self._subscribe(control, received_ns)
+            self._subscribe(control, received_ns, socket)
         elif control.type is ControlType.DISCONNECTED:
-            tokens = self.contents.sockets.get(int(control.fields.get("socket", 0)), [])
-            self._open_gap(tokens, received_ns / NS_PER_SECOND, _FOREVER)
+            self._open_gap(self.contents.sockets.get(socket, []), received_ns / NS_PER_SECOND, _FOREVER)
         elif control.type is ControlType.GAP:
-            tokens = control.fields.get("tokens") or self.memory.tokens.tolist()
-            self._open_gap(
-                tokens, control.fields["from_ns"] / NS_PER_SECOND, control.fields["until_ns"] / NS_PER_SECOND
-            )
+            self._name_gap(control)
+        elif control.type is ControlType.CLOCK_STEP:
+            self.memory.counters[Counter.CLOCK_STEPS] += 1
+        elif control.type is ControlType.SESSION_CLOSED:
+            self.memory.scalars[FINISHING] = 1
+
+    def note_missing(self, records: int, until_ns: int) -> None:
+        """Count records that are lost from the journal; whatever was traded meanwhile, every instrument may lack it."""
+        self.memory.counters[Counter.MISSING_RECORDS] += records
+        start = int(self.memory.scalars[LAST_RECEIVED])
+        self._open_gap(self.memory.tokens.tolist(), start / NS_PER_SECOND, until_ns / NS_PER_SECOND)
 
     def load(self, kind: ControlType, sha256: str) -> None:
         """Read the content of one kind and put it to use."""
@@ -123,24 +99,22 @@ class SessionSetup:
 
     def take_over(self, arrays: Mapping[str, NDArray[Any]], contents: Contents) -> None:
         """Become what a state file holds; what its contents named is read again."""
-        tokens = arrays["tokens"].astype(np.uint32)
-        self.memory = empty_memory(tokens, len(_CLASSES))
-        for name in ("state", "dirty", "latest_dirty", "scalars", "counters"):
-            getattr(self.memory, name)[:] = arrays[name]
-        self.memory.latest[:] = arrays["latest"].view(self.memory.latest.dtype)
+        if missing := {"tokens", *REMEMBERED} - arrays.keys():
+            raise BlockFormatError(f"this state lacks {', '.join(sorted(missing))}: another version wrote it")
+        self.memory = empty_memory(arrays["tokens"].astype(np.uint32), len(_CLASSES))
+        for name in REMEMBERED:
+            mine = getattr(self.memory, name)
+            if name == "latest":
+                mine = mine.view(np.uint8)
+            if arrays[name].shape != mine.shape:
+                raise BlockFormatError(f"{name} of this state has another layout: another version wrote it")
+            mine[:] = arrays[name]
         for kind, sha256 in contents.named.items():
             self.load(ControlType(kind), sha256)
         self.contents = contents
 
     def _load_settings(self, content: bytes) -> None:
-        settings = orjson.loads(content)
-        missing = [name for name in (*_SETTINGS.values(), "pattern_intervals") if name not in settings]
-        if missing:
-            raise EngineError(f"the journal's settings lack {', '.join(missing)}: they come from another version")
-        for at, name in _SETTINGS.items():
-            self.memory.parameters[at] = float(settings[name])
-        self.memory.parameters[RUN_1] = float(1 in settings["pattern_intervals"])
-        self.memory.parameters[RUN_5] = float(LONG_MINUTES in settings["pattern_intervals"])
+        self.memory.parameters[:] = parameters_of(content)
 
     def _load_hours(self, content: bytes) -> None:
         hours = decode_hours(content)
@@ -160,6 +134,7 @@ class SessionSetup:
     def _load_seeds(self, content: bytes) -> None:
         self._seeds = SeedBlock.decode(content)
         self._refuse_other_session("seeds", self._seeds.session)
+        self._seed(0)
 
     def _load_baseline(self, content: bytes) -> None:
         self._baseline = BaselineBlock.decode(content)
@@ -169,19 +144,23 @@ class SessionSetup:
 
     def _refuse_other_session(self, what: str, session: date) -> None:
         if session != self.session:
-            raise EngineError(f"the journal of {self.session} names a {what} block of {session}")
+            raise EngineError(f"the journal of {self.session} names {what} of {session}: record that session again")
 
-    def _subscribe(self, control: Control, received_ns: int) -> None:
+    def _subscribe(self, control: Control, received_ns: int, socket: int) -> None:
         sha256 = control.sha256
         if sha256 is None:
             raise EngineError("a subscribed record names no content: it must list the tokens")
-        tokens = [int(token) for token in orjson.loads(self._blob(sha256))]
-        socket = int(control.fields.get("socket", 0))
-        self.contents.sockets[socket] = tokens
+        tokens = tokens_of(self._blob(sha256))
+        taken = set(tokens)
+        sockets = {
+            each: [token for token in held if token not in taken] for each, held in self.contents.sockets.items()
+        }
+        self.contents.sockets = {**sockets, socket: [*sockets.get(socket, []), *tokens]}
         known = set(self.memory.tokens.tolist())
-        fresh = [token for token in dict.fromkeys(tokens) if token not in known]
+        fresh = [token for token in tokens if token not in known]
         self._end_gap([token for token in tokens if token in known], received_ns / NS_PER_SECOND)
         if fresh:
+            self._refuse_unready()
             self._add_rows(np.array(fresh, dtype=np.uint32), received_ns // NS_PER_SECOND)
 
     def _add_rows(self, fresh: NDArray[np.uint32], received: int) -> None:
@@ -198,24 +177,31 @@ class SessionSetup:
         self._seed(first)
         self._fill_expected(first)
 
+    def _refuse_unready(self) -> None:
+        lacks = {ControlType.SETTINGS, ControlType.SESSION_TABLE, ControlType.INSTRUMENTS} - self.contents.named.keys()
+        if lacks:
+            raise EngineError(f"a socket was subscribed before the journal named its {', '.join(sorted(lacks))}")
+
     def _place(self, row: int, received: int) -> None:
         token = int(self.memory.tokens[row])
         state = self.memory.state[row]
-        state[PHASES] = NO_PHASES
-        if self.day is None or self._hours is None:
-            raise EngineError("a socket was subscribed before the journal named instruments and opening hours")
         try:
-            found = session_class(self.day.with_token(token), self.day.fno_names)
+            found = self._class_of(token)
         except InstrumentError as error:
             self.unplaced[token] = str(error)
             return
-        phases = self._hours.phases.get(found)
+        phases = None if self._hours is None else self._hours.phases.get(found)
         if phases is None:
             self.unplaced[token] = f"{found} is closed or not covered on {self.session}"
             return
         state[PHASES] = _CLASSES.index(found)
         opens = min(phase.start for phase in phases if phase.kind is PhaseKind.CONTINUOUS)
         state[FROM_ZERO] = float(received < opens)
+
+    def _class_of(self, token: int) -> SessionClass:
+        if self.day is None:
+            raise InstrumentError(f"no dump of {self.session} is named")
+        return session_class(self.day.with_token(token), self.day.fno_names)
 
     def _seed(self, first: int) -> None:
         if self._seeds is None:
@@ -227,7 +213,9 @@ class SessionSetup:
                 continue
             for part, base in enumerate((MINUTE_AT, FIVE_AT)):
                 at = base + INDICATORS_AT
-                self.memory.state[row, at : at + INDICATOR_FIELDS] = self._seeds.states[k, part]
+                # seeds that come after the first bar are too late for this instrument: its state is under way
+                if self.memory.state[row, base + BARS_CLOSED_AT] == 0.0:
+                    self.memory.state[row, at : at + INDICATOR_FIELDS] = self._seeds.states[k, part]
 
     def _fill_expected(self, first: int) -> None:
         if self._baseline is None:
@@ -236,13 +224,22 @@ class SessionSetup:
         self.memory.expected_1[first:] = expand_to_minutes(self._baseline, 1, tokens)
         self.memory.expected_5[first:] = expand_to_minutes(self._baseline, LONG_MINUTES, tokens)
 
+    def _name_gap(self, control: Control) -> None:
+        start, end = control.fields.get("from_ns"), control.fields.get("until_ns")
+        if not isinstance(start, int) or not isinstance(end, int) or start > end:
+            raise EngineError(f"a gap record says from_ns {start!r} until_ns {end!r}: two times in order are needed")
+        named = control.fields.get("tokens")
+        tokens = self.memory.tokens.tolist() if named is None else checked_tokens(named)
+        self._open_gap(tokens, start / NS_PER_SECOND, end / NS_PER_SECOND)
+
     def _open_gap(self, tokens: list[int], start: float, end: float) -> None:
         rows = self._rows_of(tokens)
         state = self.memory.state
         # a gap that still touches a bar not closed yet is joined with the new one, not forgotten
         touching = state[rows, GAP_UNTIL] > self.memory.scalars[NEXT_MINUTE] * 60
         state[rows, GAP_FROM] = np.where(touching, np.minimum(state[rows, GAP_FROM], start), start)
-        state[rows, GAP_UNTIL] = end
+        state[rows, GAP_UNTIL] = np.where(touching, np.maximum(state[rows, GAP_UNTIL], end), end)
+        self.memory.counters[Counter.GAPS] += 1
         state[rows, AFTER_GAP] = 1.0
 
     def _end_gap(self, tokens: list[int], end: float) -> None:
@@ -252,4 +249,4 @@ class SessionSetup:
 
     def _rows_of(self, tokens: list[int]) -> list[int]:
         rows = {int(token): row for row, token in enumerate(self.memory.tokens)}
-        return [rows[int(token)] for token in tokens if int(token) in rows]
+        return [rows[token] for token in tokens if token in rows]

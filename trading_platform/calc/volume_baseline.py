@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from trading_platform.errors import BlockFormatError
 from trading_platform.wire.blocks import content_hash, decode_block, encode_block, version_number
 
 KIND, VERSION = "volume_baseline", 1
@@ -28,6 +29,8 @@ def median_by_bucket(volumes: NDArray[np.float64], min_sessions: int) -> NDArray
     """
     known = np.sum(~np.isnan(volumes), axis=0)
     enough = known >= max(min_sessions, 1)
+    if not len(volumes):
+        return np.full(volumes.shape[1:], np.nan)
     filled = np.where(enough[None, :, :], volumes, 0.0)
     medians: NDArray[np.float64] = np.nanmedian(filled, axis=0)
     return np.where(enough & (medians > 0.0), medians, np.nan)
@@ -64,13 +67,33 @@ class BaselineBlock:
     def decode(cls, content: bytes) -> "BaselineBlock":
         """Read a block; raise BlockFormatError for any other content."""
         block = decode_block(content, KIND, VERSION)
-        return cls(
-            session=date.fromisoformat(block.meta["session"]),
-            tokens=block.arrays["token"],
-            first_minute=int(block.meta["first_minute"]),
-            expected={interval: block.arrays[f"expected_{interval}"] for interval in INTERVALS},
-            sessions_used=tuple(date.fromisoformat(text) for text in block.meta["sessions_used"]),
-        )
+        try:
+            read = cls(
+                session=date.fromisoformat(block.meta["session"]),
+                tokens=block.arrays["token"],
+                first_minute=int(block.meta["first_minute"]),
+                expected={interval: block.arrays[f"expected_{interval}"] for interval in INTERVALS},
+                sessions_used=tuple(date.fromisoformat(text) for text in block.meta["sessions_used"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BlockFormatError(f"this block does not hold the baselines of a session: {error!r}") from error
+        read.check()
+        return read
+
+    def check(self) -> None:
+        """Raise BlockFormatError unless every interval has a row for each token and ends within the day."""
+        first = self.first_minute
+        if not 0 <= first < MINUTES_PER_DAY or any(first % interval for interval in INTERVALS):
+            raise BlockFormatError(f"baselines of {self.session} begin at minute {first}: no bar begins there")
+        for interval, expected in self.expected.items():
+            if expected.ndim != 2 or len(expected) != len(self.tokens):
+                raise BlockFormatError(
+                    f"baselines of {self.session} have another layout, {expected.shape} for {len(self.tokens)} tokens: "
+                    "make them again"
+                )
+            last = first + expected.shape[1] * interval
+            if last > MINUTES_PER_DAY:
+                raise BlockFormatError(f"baselines of {self.session} reach minute {last}, beyond the end of the day")
 
 
 def baseline_version(content: bytes) -> int:
@@ -81,7 +104,11 @@ def baseline_version(content: bytes) -> int:
 def expand_to_minutes(
     block: BaselineBlock, interval: int, tokens: Sequence[int] | NDArray[np.uint32]
 ) -> NDArray[np.float64]:
-    """Return expected volume, shape (len(tokens), buckets of a whole day), NaN where the block says nothing."""
+    """Return expected volume, shape (len(tokens), buckets of a whole day), NaN where the block says nothing.
+
+    Raise BlockFormatError for a block that does not fit a day.
+    """
+    block.check()
     day = np.full((len(tokens), MINUTES_PER_DAY // interval), np.nan)
     known = {int(token): row for row, token in enumerate(block.tokens)}
     first = block.first_minute // interval

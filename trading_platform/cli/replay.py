@@ -35,7 +35,7 @@ def replay(
     root, shard, session = _place(journal)
     records = JournalRecords(root, shard, session, tolerant=tolerant)
     started = elapsed_ns()
-    result = replay_session(records, session)
+    result = replay_session(records, session, tolerant=tolerant)
     seconds = (elapsed_ns() - started) / NS_PER_SECOND
     damages = [str(damage) for damage in records.reader.damages]
     summary = _summary(result, seconds, damages)
