@@ -34,10 +34,11 @@ Fact = int | float | str
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether a table is sound, and the counts that say so."""
+    """Whether a table is sound, the counts that say so, and whether a failure only warns: too little, not wrong."""
 
     passed: bool
     facts: Mapping[str, Fact]
+    only_warns: bool = False
 
 
 def instruments_sound(rows: pl.DataFrame, session: date) -> Finding:
@@ -105,7 +106,7 @@ def _phases(table: SessionTable, session_class: SessionClass, session: date) -> 
 
 
 def baselines_sound(rows: pl.DataFrame) -> Finding:
-    """Refuse baselines that are not positive, or of which too few are known.
+    """Refuse baselines that are not positive, or of which too few are known (a warning).
 
     Only instruments with at least half of the longest history count: a new contract cannot have a baseline yet.
     """
@@ -119,11 +120,11 @@ def baselines_sound(rows: pl.DataFrame) -> Finding:
         "needed share": NEEDED_SHARE,
         "not positive": wrong,
     }
-    return Finding(share >= NEEDED_SHARE and not wrong, facts)
+    return Finding(share >= NEEDED_SHARE and not wrong, facts, only_warns=not wrong)
 
 
 def seeds_sound(rows: pl.DataFrame) -> Finding:
-    """Refuse seeds of which too few are warm, or whose RSI or ATR cannot be."""
+    """Refuse seeds whose RSI or ATR cannot be, or of which too few are warm (a warning)."""
     warm = rows.drop_nulls(["ema_20", "rsi_14", "atr_14"])
     share = warm.height / rows.height if rows.height else 0.0
     impossible = warm.filter(~pl.col("rsi_14").is_between(*RSI_RANGE) | (pl.col("atr_14") < 0)).height
@@ -133,7 +134,7 @@ def seeds_sound(rows: pl.DataFrame) -> Finding:
         "needed share": NEEDED_SHARE,
         "impossible values": impossible,
     }
-    return Finding(share >= NEEDED_SHARE and not impossible, facts)
+    return Finding(share >= NEEDED_SHARE and not impossible, facts, only_warns=not impossible)
 
 
 def snapshots_sound(rows: pl.DataFrame, bars: pl.DataFrame) -> Finding:

@@ -128,7 +128,8 @@ def _judge(context: dg.AssetCheckExecutionContext, lake: LakeResource, rule: Rul
     store = lake.open()
     findings = {day: rule(store, day) for day in run_sessions(context)}
     broken = [day for day, finding in findings.items() if not finding.passed]
-    shown = broken[0] if broken else max(findings)
+    wrong = [day for day in broken if not findings[day].only_warns]
+    shown = next(iter([*wrong, *broken]), max(findings))
     metadata: dict[str, Any] = {
         "sessions": len(findings),
         "broken_sessions": dates(broken),
@@ -136,7 +137,7 @@ def _judge(context: dg.AssetCheckExecutionContext, lake: LakeResource, rule: Rul
     }
     return dg.AssetCheckResult(
         passed=not broken,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity.WARN if findings[shown].only_warns else dg.AssetCheckSeverity.ERROR,
         metadata={**metadata, **facts(findings[shown].facts)},
     )
 

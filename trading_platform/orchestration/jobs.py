@@ -8,7 +8,8 @@ import dagster as dg
 
 from trading_platform.errors import PlatformError
 from trading_platform.market.sessions import SessionTable, load_session_table
-from trading_platform.orchestration.context import PARTITION, RANGE_END, RANGE_START, STARTED_BY
+from trading_platform.orchestration.context import PARTITION, RANGE_END, RANGE_START, STARTED_BY, record_span
+from trading_platform.orchestration.live_check import report, verdict
 from trading_platform.orchestration.partitions import (
     SESSIONS,
     contiguous,
@@ -17,13 +18,22 @@ from trading_platform.orchestration.partitions import (
     table_span,
 )
 from trading_platform.orchestration.past_bars import sessions_without_bars
-from trading_platform.orchestration.resources import CalculationResource, JournalsResource, LakeResource
+from trading_platform.orchestration.resources import (
+    CalculationResource,
+    JournalsResource,
+    LakeResource,
+    RedisManagerResource,
+)
 from trading_platform.wire.lake_tables import IMPORTED_BARS, MINUTE_BARS
 
 BASELINE_ASSETS = ("instruments", "subscription_universe", "volume_baselines", "indicator_seeds")
 PATTERN_ASSETS = ("minute_bars", "indicator_snapshots", "patterns")
 
 Definition = dg.AssetsDefinition | dg.AssetChecksDefinition
+
+
+class AssetsFailed(dg.Failure):
+    """Assets that could not be materialised; a failed check is another failure."""
 
 
 class SessionConfig(dg.Config):
@@ -40,7 +50,7 @@ class Launcher:
     resources: Mapping[str, object]
 
     def materialise(self, context: dg.OpExecutionContext, names: Sequence[str], first: date, last: date) -> None:
-        """Materialise from `first` to `last`, both included; raise Failure naming the steps that failed."""
+        """Materialise from `first` to `last`, both included; raise AssetsFailed naming the failed steps."""
         one = {PARTITION: first.isoformat()}
         several = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
         passed_on = {name: value for name, value in context.run.tags.items() if name.startswith("trading_platform/")}
@@ -54,7 +64,7 @@ class Launcher:
             raise_on_error=False,
         )
         if not result.success:
-            raise dg.Failure(_story(result, names), allow_retries=False)
+            raise AssetsFailed(_story(result, names), allow_retries=False)
         _refuse_failed_checks(context, result)
 
 
@@ -84,11 +94,22 @@ def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, obj
         description="Find the session and recompute its bars, indicators and signals up to the last closed interval."
     )
     def recompute_session(
-        context: dg.OpExecutionContext, config: SessionConfig, lake: LakeResource, journals: JournalsResource
+        context: dg.OpExecutionContext,
+        config: SessionConfig,
+        lake: LakeResource,
+        journals: JournalsResource,
+        redis_manager: RedisManagerResource,
     ) -> None:
         """Materialise what follows from a session's journal, and compare it with what the engine wrote."""
         session = _choose(context, config, lake, journals, load_session_table())
-        launcher.materialise(context, PATTERN_ASSETS, session, session)
+        try:
+            launcher.materialise(context, PATTERN_ASSETS, session, session)
+        except AssetsFailed:
+            # a damaged journal stops the assets, and the proof must turn red all the same
+            if session in journals.sessions():
+                span = record_span(context.run.tags)
+                report(context.instance, session, verdict(redis_manager, journals, session, span))
+            raise
 
     @dg.job(
         partitions_def=SESSIONS,

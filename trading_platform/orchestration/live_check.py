@@ -35,10 +35,31 @@ def live_equals_replay(
     compare: the check then fails as a warning, because silence must not look like proof.
     """
     (session,) = run_sessions(context)
+    return verdict(redis_manager, journals, session, record_span(context.run.tags))
+
+
+def verdict(
+    redis_manager: RedisManagerResource, journals: JournalsResource, session: date, span: RecordSpan
+) -> dg.AssetCheckResult:
+    """Return the result of the check; what keeps it from comparing fails it, with the reason."""
     try:
-        return judge(redis_manager.store(), journals, session, record_span(context.run.tags))
+        return judge(redis_manager.store(), journals, session, span)
     except (JournalError, BlockFormatError, StoreUnavailable) as error:
         return _failed(str(error), error=type(error).__name__)
+
+
+def report(instance: dg.DagsterInstance, session: date, result: dg.AssetCheckResult) -> None:
+    """Record a result outside a step, for a run whose assets failed before their check was reached."""
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=patterns.key,
+            check_name=live_equals_replay.check_key.name,
+            passed=result.passed,
+            severity=result.severity,
+            metadata=result.metadata,
+            partition=session.isoformat(),
+        )
+    )
 
 
 def judge(live: LiveOutputs, journals: JournalsResource, session: date, span: RecordSpan) -> dg.AssetCheckResult:

@@ -103,13 +103,17 @@ def test_baselines() -> None:
     assert not baselines_sound(rows(VOLUME_BASELINES, *known[:7], *unknown[7:])).passed
     assert not baselines_sound(rows(VOLUME_BASELINES, known[0] | {"expected_median": 0.0}, *known[1:])).passed
     assert not baselines_sound(rows(VOLUME_BASELINES)).passed
+    assert baselines_sound(rows(VOLUME_BASELINES)).only_warns
+    assert not baselines_sound(rows(VOLUME_BASELINES, known[0] | {"expected_median": 0.0}, *known[1:])).only_warns
 
 
 def test_seeds() -> None:
     warm = {"token": 1, "interval": 1, "ema_20": 5.0, "rsi_14": 50.0, "atr_14": 1.0}
     assert seeds_sound(rows(INDICATOR_SEEDS, warm)).passed
     assert not seeds_sound(rows(INDICATOR_SEEDS, warm, warm | {"ema_20": None})).passed
-    assert not seeds_sound(rows(INDICATOR_SEEDS, warm | {"rsi_14": 101.0})).passed
+    impossible = seeds_sound(rows(INDICATOR_SEEDS, warm | {"rsi_14": 101.0}))
+    assert (impossible.passed, impossible.only_warns) == (False, False)
+    assert seeds_sound(rows(INDICATOR_SEEDS)).only_warns
     assert not seeds_sound(rows(INDICATOR_SEEDS)).passed
 
 
