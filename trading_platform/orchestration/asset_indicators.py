@@ -89,7 +89,7 @@ def indicator_snapshots(
     (session,) = run_sessions(context)
     store = lake.open()
     if session in journals.sessions():
-        rows, source = snapshots_of_replay(replay_of_run(journals, session, context.run_id).indicators), "journal"
+        rows, source = snapshots_of_replay(replay_of_run(journals, session, context.run.run_id).indicators), "journal"
     else:
         rows, source = _from_bars(store, session), "bars"
     return dg.MaterializeResult(

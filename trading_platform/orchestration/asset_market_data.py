@@ -44,7 +44,7 @@ def minute_bars(
         if session in missing:
             continue
         if session in recorded:
-            last = bars_of_replay(replay_of_run(journals, session, context.run_id).bars)
+            last = bars_of_replay(replay_of_run(journals, session, context.run.run_id).bars)
         else:
             last = bars_of_import(store.read_sessions(IMPORTED_BARS.name, [session]), instruments_of(store, session))
         written_now = store.write_session(MINUTE_BARS.name, session, last)

@@ -38,7 +38,7 @@ def patterns(
             "record the session, or play its bars with `trading-platform play --bars FILE`"
         )
     span = record_span(context.run.tags)
-    rows = signals_of_replay(replay_of_run(journals, session, context.run_id).signals, until=span.until)
+    rows = signals_of_replay(replay_of_run(journals, session, context.run.run_id).signals, until=span.until)
     count = lake.open().write_session(PATTERNS.name, session, rows)
     by_pattern = {str(name): int(n) for name, n in rows.group_by("pattern").agg(pl.len()).sort("pattern").iter_rows()}
     return dg.MaterializeResult(

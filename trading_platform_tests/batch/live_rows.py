@@ -60,6 +60,8 @@ def replayed(pattern: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     nothing = {name: [0.0, 0.0] for name in ("rsi_14", "atr_14", "vwap", "rvol_bar", "expected_volume")}
     indicators = pl.DataFrame(
         {
+            "session": [SESSION] * 2,
+            "symbol": ["INFY"] * 2,
             "record": [10, 20],
             "token": [INFY] * 2,
             "interval": [1, 1],

@@ -21,9 +21,9 @@ def test_the_configuration_is_written_and_a_changed_one_is_left_alone(tmp_path: 
 
 def test_processes_that_start_together_do_not_break_each_other(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    starters = [context.Process(target=prepare_dagster_home, args=(tmp_path,)) for _ in range(3)]
+    starters = [context.Process(target=prepare_dagster_home, args=(tmp_path,)) for _ in range(2)]
     for starter in starters:
         starter.start()
     for starter in starters:
         starter.join()
-    assert [starter.exitcode for starter in starters] == [0, 0, 0]
+    assert [starter.exitcode for starter in starters] == [0, 0]
