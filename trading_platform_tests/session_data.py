@@ -121,8 +121,8 @@ def _opening(rng: np.random.Generator, session: date, opens: int) -> list[Item]:
         (ControlType.INSTRUMENTS, to_block(_instruments(session)), ()),
         (ControlType.SEEDS, _seeds(rng, session), ()),
         (ControlType.BASELINE, _baseline(rng, session), ()),
-        (ControlType.CONNECTED, None, (("socket", 0),)),
-        (ControlType.SUBSCRIBED, orjson.dumps(TOKENS), (("socket", 0), ("mode", "full"))),
+        (ControlType.CONNECTED, None, ()),
+        (ControlType.SUBSCRIBED, orjson.dumps(TOKENS), (("mode", "full"),)),
     ]
     at = (opens - 20) * NS_PER_SECOND
     return [Item(at, control=control, content=content, fields=fields) for control, content, fields in contents]
@@ -164,10 +164,10 @@ def _frame(moved: np.ndarray, prices: np.ndarray, volumes: np.ndarray, exchange_
 
 def _interruption(received_ns: int, *, back: bool) -> list[Item]:
     if not back:
-        return [Item(received_ns, control=ControlType.DISCONNECTED, fields=(("socket", 0), ("reason", "lost")))]
-    fields = (("socket", 0), ("mode", "full"))
+        return [Item(received_ns, control=ControlType.DISCONNECTED, fields=(("reason", "lost"),))]
+    fields = (("mode", "full"),)
     return [
-        Item(received_ns, control=ControlType.CONNECTED, fields=(("socket", 0),)),
+        Item(received_ns, control=ControlType.CONNECTED),
         Item(received_ns, control=ControlType.SUBSCRIBED, content=orjson.dumps(TOKENS), fields=fields),
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trading_platform._jit_cache import code_fingerprint
-from trading_platform.calc.session_pass import SessionPass
+from trading_platform.calc.session_pass import STATE_KIND, STATE_VERSION, SessionPass
 from trading_platform.ports import RecordSource
 from trading_platform.streaming.checkpoint import StateFiles
 from trading_platform.wire import redis_keys
@@ -73,7 +73,7 @@ def differences(client: Any, shard: str, session: Any, *, expected: Outcome) -> 
 
 def comparable(state: SessionPass) -> dict[str, Any]:
     """Return what a state remembers; which `latest` rows were drained last depends on batches and is left out."""
-    block = decode_block(state.save(), "engine_state", 1)
+    block = decode_block(state.save(), STATE_KIND, STATE_VERSION)
     arrays = {name: array.tobytes() for name, array in block.arrays.items() if name != "latest_dirty"}
     return {"meta": block.meta, **arrays}
 
