@@ -48,9 +48,11 @@ def snapshots_of_bars(
 def _of_interval(bars: pl.DataFrame, seeds: pl.DataFrame, baselines: pl.DataFrame, interval: int) -> pl.DataFrame:
     bars = bars.with_columns(interval=pl.lit(interval), bucket_start=_minute_of_day())
     expected = baselines.filter(pl.col("interval") == interval).select(
-        "token", "bucket_start", pl.col("expected_median").alias("expected_volume"), "baseline_version"
+        "token", "bucket_start", pl.col("expected_median").alias("expected_volume")
     )
-    joined = bars.join(expected, on=["token", "bucket_start"], how="left").sort("token", "start")
+    # the version is that of the block in use, also for instruments of which it says nothing
+    version = pl.lit(baselines["baseline_version"].first(), pl.String).alias("baseline_version")
+    joined = bars.join(expected, on=["token", "bucket_start"], how="left").with_columns(version).sort("token", "start")
     states = dict(seeds.filter(pl.col("interval") == interval).select("token", "state").iter_rows())
     outputs = _scan(joined, states)
     volume, normal = _floats(joined["volume"]), _floats(joined["expected_volume"])

@@ -12,7 +12,7 @@ from trading_platform.batch.seeds import indicator_seeds
 from trading_platform.batch.snapshots import snapshots_of_bars, snapshots_of_replay, version_text
 from trading_platform.market.sessions import SessionClass
 from trading_platform.wire.lake_tables import INDICATOR_SEEDS, INDICATOR_SNAPSHOTS, VOLUME_BASELINES
-from trading_platform_tests.batch.lake_rows import INFY, SESSION, instruments, minute_bars, moment
+from trading_platform_tests.batch.lake_rows import INFY, NIFTY, SESSION, instruments, minute_bars, moment
 
 BEFORE = date(2026, 7, 29)
 
@@ -34,6 +34,7 @@ def made() -> tuple[pl.DataFrame, list[float], list[float]]:
         [
             minute_bars(SESSION, INFY, "INFY", closes=today, volumes=[25] * 60),
             minute_bars(SESSION, None, "UNLISTED", closes=[1.0]),
+            minute_bars(SESSION, NIFTY, "NIFTY", closes=[1.0, 2.0]),
         ]
     )
     rows = snapshots_of_bars(bars, seeds, baselines, session=SESSION)
@@ -42,7 +43,7 @@ def made() -> tuple[pl.DataFrame, list[float], list[float]]:
 
 def test_indicators_go_on_where_the_seeds_ended(made: tuple[pl.DataFrame, list[float], list[float]]) -> None:
     rows, past, today = made
-    minutes = rows.filter(pl.col("interval") == 1).sort("start")
+    minutes = rows.filter((pl.col("interval") == 1) & (pl.col("symbol") == "INFY")).sort("start")
     close = np.array(past + today)
     np.testing.assert_allclose(minutes["ema_20"], talib.EMA(close, 20)[100:], rtol=1e-12)
     np.testing.assert_allclose(minutes["rsi_14"], talib.RSI(close, 14)[100:], rtol=1e-9)
@@ -50,7 +51,7 @@ def test_indicators_go_on_where_the_seeds_ended(made: tuple[pl.DataFrame, list[f
 
 
 def test_relative_volume_is_volume_over_its_baseline(made: tuple[pl.DataFrame, list[float], list[float]]) -> None:
-    rows = made[0]
+    rows = made[0].filter(pl.col("symbol") == "INFY")
     minutes = rows.filter(pl.col("interval") == 1)
     assert set(minutes["expected_volume"]) == {10.0}
     assert set(minutes["rvol_bar"]) == {2.5}
@@ -63,7 +64,16 @@ def test_what_bars_cannot_tell_stays_null(made: tuple[pl.DataFrame, list[float],
     rows = made[0]
     assert rows["vwap"].null_count() == rows.height
     assert rows["record"].null_count() == rows.height
-    assert set(rows["symbol"]) == {"INFY"}
+    assert set(rows["symbol"]) == {"INFY", "NIFTY"}
+
+
+def test_an_index_names_the_version_in_use_without_a_value(
+    made: tuple[pl.DataFrame, list[float], list[float]],
+) -> None:
+    index = made[0].filter(pl.col("symbol") == "NIFTY")
+    assert index["rvol_bar"].null_count() == index.height == 3
+    assert index["baseline_version"].unique().to_list() == made[0]["baseline_version"].unique().to_list()
+    assert index["baseline_version"].null_count() == 0
 
 
 def test_a_replay_keeps_its_values_and_writes_versions_as_text() -> None:
