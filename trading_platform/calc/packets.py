@@ -202,6 +202,8 @@ def _into_bar(
     row = memory.state[index]
     minute = time // 60
     slot = minute_slot(row, minute)
+    # a five-minute bar opens with any of its minutes and is open until its last one
+    memory.scalars[LAST_OPEN] = max(memory.scalars[LAST_OPEN], minute - minute % LONG_MINUTES + LONG_MINUTES - 1)
     if minute < memory.scalars[NEXT_MINUTE]:
         if kind == 0:
             row[VALUE_SUM] += price * traded
@@ -210,8 +212,6 @@ def _into_bar(
         return
     if slot[STATUS] == EMPTY or slot[MINUTE] != minute:
         open_bar(slot, minute, kind, price, float(time), volume)
-        # a five-minute bar opens with its first minute and is open until its last one
-        memory.scalars[LAST_OPEN] = max(memory.scalars[LAST_OPEN], minute - minute % LONG_MINUTES + LONG_MINUTES - 1)
     else:
         extend_bar(slot, price, float(time), volume)
     slot[BAR_VALUE] += price * traded

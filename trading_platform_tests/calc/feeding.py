@@ -70,7 +70,9 @@ def at(clock: str, session: date = DAY) -> int:
     return int(datetime(session.year, session.month, session.day, hour, minute, second, tzinfo=IST).timestamp())
 
 
-def tick(token: int, price: float, volume: int = 0, time: int | None = None, mode: Mode = Mode.FULL, **more: Any) -> Any:
+def tick(
+    token: int, price: float, volume: int = 0, time: int | None = None, mode: Mode = Mode.FULL, **more: Any
+) -> Any:
     """Return one row of TICK; a time of None is none."""
     row = np.zeros(1, TICK)
     row["token"], row["segment"], row["mode"] = token, token & 0xFF, int(mode)
@@ -105,7 +107,9 @@ class Feeding:
     def raw(self, kind: int, body: bytes, received_ns: int, socket: int = 0) -> None:
         self.records.append(encode_record(len(self.records) + 1, received_ns, kind, body, socket))
 
-    def control(self, kind: ControlType, received_ns: int, content: bytes | None = None, socket: int = 0, **fields: Any) -> None:
+    def control(
+        self, kind: ControlType, received_ns: int, content: bytes | None = None, socket: int = 0, **fields: Any
+    ) -> None:
         if content is not None:
             fields["sha256"] = self.put(content)
         self.raw(RecordKind.CONTROL, encode_control(kind, **fields), received_ns, socket)
