@@ -17,6 +17,8 @@ from trading_platform.wire.journal_records import RecordBatch
 READ_BYTES = 1_000_000
 """Replies of Redis above about this size get slower."""
 WAIT_SECONDS = 0.2
+PATIENCE_READS = 15
+"""Empty reads in a row before records count as lost: the recorder may be filling the stream again just now."""
 
 
 @dataclass(slots=True)
@@ -60,12 +62,13 @@ class Engine:
 
         Raise EngineError when Redis holds something else than what the records give.
         """
-        target = held.record if held else 0
+        target, silent = held.record if held else 0, 0
         while self.state.position < target:
             if stopped():
                 return False
             batch = self._source.read(self.state.position, READ_BYTES, WAIT_SECONDS)
-            if not len(batch):
+            silent = 0 if len(batch) else silent + 1
+            if silent == PATIENCE_READS:
                 raise EngineError(
                     f"outputs reach record {target}, records only {self.state.position}: the journal of "
                     f"{self.state.session} lost its end; restore it, or run the engine with --rebuild"

@@ -8,7 +8,7 @@ from trading_platform.calc.session_pass import Produced, SessionPass
 from trading_platform.errors import EngineError, StateNotWritten, StoreUnavailable
 from trading_platform.ports import HeldOutputs
 from trading_platform.streaming.checkpoint import StateFiles
-from trading_platform.streaming.engine import Engine, start_engine
+from trading_platform.streaming.engine import PATIENCE_READS, Engine, start_engine
 from trading_platform.wire.journal_records import RecordBatch, empty_batch
 from trading_platform_tests.session_data import make_session
 
@@ -21,10 +21,14 @@ class Records:
 
     def __init__(self, last: int = len(DATA)) -> None:
         self.last = last
+        self.pauses = 0
         self.blob = DATA.contents.__getitem__
 
     def read(self, after: int, max_bytes: int, wait_seconds: float) -> RecordBatch:
         assert max_bytes > 0 < wait_seconds
+        if self.pauses:
+            self.pauses -= 1
+            return empty_batch()
         rows = DATA.batch.table[after : min(after + BATCH, self.last)]
         return RecordBatch(DATA.batch.buffer, rows) if len(rows) else empty_batch()
 
@@ -172,6 +176,13 @@ def test_records_that_end_before_the_outputs_stop_the_engine(bench: Bench) -> No
     bench.files.drop()
     with pytest.raises(EngineError, match=f"reach record {4 * BATCH}, records only {BATCH}"):
         bench.start()
+
+
+def test_records_that_come_late_while_catching_up_are_waited_for(bench: Bench, undisturbed: SessionPass) -> None:
+    bench.run(steps=4)
+    bench.files.drop()
+    bench.records.pauses = PATIENCE_READS - 1
+    assert bench.run().state.digests == undisturbed.digests
 
 
 def test_no_records_are_no_step(bench: Bench) -> None:

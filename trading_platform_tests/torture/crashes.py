@@ -82,6 +82,7 @@ class Torture:
 
     def _drive(self) -> None:
         self._writer = start_writer_process(self._root, self._seed, window_bytes=self._window)
+        self._begun = elapsed_ns()  # the first start of all waited for the kernels
         self._wait("the journal", (settings_of(self._root).journal_dir / SHARD).is_dir)
         self._engine = start_engine_process(self._root)
         for _ in range(int(self._rng.integers(4, MAX_EVENTS + 1))):
