@@ -9,6 +9,8 @@ import dagster as dg
 FROM_RECORD = "trading_platform/from_record"
 TO_RECORD = "trading_platform/to_record"
 STARTED_BY = "trading_platform/started_by"
+JOB = "trading_platform/job"
+"""Names the job of a run; the limits of dagster.yaml count runs by it."""
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"

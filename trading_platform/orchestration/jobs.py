@@ -8,7 +8,7 @@ import dagster as dg
 
 from trading_platform.errors import PlatformError
 from trading_platform.market.sessions import SessionTable, load_session_table
-from trading_platform.orchestration.context import PARTITION, RANGE_END, RANGE_START, STARTED_BY, record_span
+from trading_platform.orchestration.context import JOB, PARTITION, RANGE_END, RANGE_START, STARTED_BY, record_span
 from trading_platform.orchestration.live_check import report, verdict
 from trading_platform.orchestration.partitions import (
     SESSIONS,
@@ -113,6 +113,7 @@ def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, obj
 
     @dg.job(
         partitions_def=SESSIONS,
+        tags={JOB: "materialize_baselines"},
         description="Volume baselines and indicator seeds of a session, ready for the engine before the open.",
     )
     def materialize_baselines() -> None:
@@ -120,6 +121,7 @@ def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, obj
 
     @dg.job(
         partitions_def=SESSIONS,
+        tags={JOB: "run_patterns"},
         description="Bars, indicators and signals of a session from its journal, compared with the live record.",
     )
     def run_patterns() -> None:

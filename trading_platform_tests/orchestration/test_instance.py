@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from trading_platform.definitions import defs
 from trading_platform.orchestration.instance import prepare_dagster_home
 
 
@@ -17,6 +18,13 @@ def test_the_configuration_is_written_and_a_changed_one_is_left_alone(tmp_path: 
     configuration.write_text("telemetry:\n  enabled: false\n")
     prepare_dagster_home(tmp_path)
     assert configuration.read_text() == "telemetry:\n  enabled: false\n"
+
+
+def test_the_limit_of_pattern_runs_counts_a_tag_that_the_job_has(tmp_path: Path) -> None:
+    parsed = yaml.safe_load((prepare_dagster_home(tmp_path) / "dagster.yaml").read_text())
+    (limit,) = parsed["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert defs.resolve_job_def("run_patterns").tags[limit["key"]] == limit["value"]
+    assert limit["limit"] == 1
 
 
 def test_processes_that_start_together_do_not_break_each_other(tmp_path: Path) -> None:
