@@ -13,7 +13,7 @@ from trading_platform.errors import BrokerError
 TIMEOUT_SECONDS = 30
 
 
-class _UnparsedClient(KiteConnect):
+class _UnparsedClient(KiteConnect):  # type: ignore[misc]  # the client has no types
     """The official client, with the dump left as it came: what is kept must be what Kite sent."""
 
     def _parse_instruments(self, data: Any) -> Any:
