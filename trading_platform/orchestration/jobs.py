@@ -8,7 +8,16 @@ import dagster as dg
 
 from trading_platform.errors import PlatformError
 from trading_platform.market.sessions import SessionTable, load_session_table
-from trading_platform.orchestration.context import JOB, PARTITION, RANGE_END, RANGE_START, STARTED_BY, record_span
+from trading_platform.orchestration.context import (
+    FROM_RECORD,
+    JOB,
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+    STARTED_BY,
+    TO_RECORD,
+    record_span,
+)
 from trading_platform.orchestration.live_check import report, verdict
 from trading_platform.orchestration.partitions import (
     SESSIONS,
@@ -53,7 +62,7 @@ class Launcher:
         """Materialise from `first` to `last`, both included; raise AssetsFailed naming the failed steps."""
         one = {PARTITION: first.isoformat()}
         several = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-        passed_on = {name: value for name, value in context.run.tags.items() if name.startswith("trading_platform/")}
+        passed_on = {name: value for name, value in context.run.tags.items() if name in {FROM_RECORD, TO_RECORD}}
         result = dg.materialize(
             self.definitions,
             selection=dg.AssetSelection.assets(*names),

@@ -4,13 +4,17 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
+import pytest
 
 from trading_platform.calc.indicator_seeds import SeedBlock
 from trading_platform.calc.volume_baseline import BaselineBlock
 from trading_platform.definitions import build_definitions
+from trading_platform.errors import JournalDamaged
+from trading_platform.orchestration import asset_market_data
 from trading_platform.orchestration.context import STARTED_BY
+from trading_platform.orchestration.live_check import live_equals_replay
 from trading_platform.settings import Settings
-from trading_platform_tests.orchestration.fakes import FakeStore, fake_redis
+from trading_platform_tests.orchestration.fakes import FakeJournals, FakeStore, fake_redis, position
 from trading_platform_tests.orchestration.world import LAST, SESSIONS, World, reason
 
 
@@ -83,3 +87,25 @@ def test_nothing_at_all_is_named(tmp_path: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         result = made.resolve_job_def("run_patterns").execute_in_process(instance=instance, raise_on_error=False)
     assert "neither a journal nor the lake" in reason(result)
+
+
+def test_a_damaged_journal_fails_the_job_and_turns_the_proof_red(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise JournalDamaged("record 7 fails its checksum")
+
+    monkeypatch.setattr(asset_market_data, "replay_of_run", damaged)
+    store = FakeStore(position())
+    journals = FakeJournals(root=str(LAST), shard="k1", damaged=True)
+    made = build_definitions(Settings(data_dir=tmp_path), redis_manager=fake_redis(store), journals=journals)
+    job = made.resolve_job_def("run_patterns")
+    result = job.execute_in_process(instance=world.instance, raise_on_error=False)
+    assert "record 7 fails its checksum" in reason(result)
+    (record,) = world.instance.event_log_storage.get_asset_check_execution_history(
+        live_equals_replay.check_key, limit=5
+    )
+    evaluation = record.event.asset_check_evaluation
+    assert not evaluation.passed
+    assert evaluation.partition == str(LAST)
+    assert "record 7" in evaluation.metadata["reason"].value
