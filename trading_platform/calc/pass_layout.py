@@ -219,5 +219,7 @@ def token_table(tokens: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray
 @kernel
 def first_slot(token: int, size: int) -> int:
     """Return where a table of `size` (a power of two) looks for a token first."""
-    # the high bits of a product with 2^32 over the golden ratio: tokens differ most in their middle bits
-    return ((token * 2654435761 & 0xFFFFFFFF) * size) >> 32
+    # the segment moves to the top, so that neighbours differ by one; a product with 2^32 over the golden ratio then
+    # scatters them evenly over its high bits
+    turned = token >> 8 | (token & 0xFF) << 24
+    return ((turned * 2654435761 & 0xFFFFFFFF) * size) >> 32
