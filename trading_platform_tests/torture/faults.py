@@ -1,7 +1,14 @@
-"""Crash points inside one process: cut transactions, lost replies, lost tails, torn and damaged state files."""
+"""Crash points inside one process: cut transactions, lost replies, lost tails, torn and damaged state files.
 
+Run more of it with: python -m trading_platform_tests.torture.faults --seeds 200
+"""
+
+import argparse
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +21,21 @@ from redis.retry import Retry
 from trading_platform._jit_cache import code_fingerprint
 from trading_platform.calc.session_pass import Produced, SessionPass
 from trading_platform.errors import StoreUnavailable
-from trading_platform.market.clock import elapsed_ns
 from trading_platform.ports import RecordSource
 from trading_platform.storage.engine_outputs import RedisEngineOutputs
+from trading_platform.storage.journal import JournalWriter
+from trading_platform.storage.record_source import JournalRecords
+from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.streaming.checkpoint import StateFiles
 from trading_platform.streaming.engine import start_engine
 from trading_platform.wire import redis_keys
 from trading_platform.wire.journal_records import RecordBatch
-from trading_platform_tests.session_data import SHARD
+from trading_platform_tests.session_data import SHARD, make_session
+from trading_platform_tests.torture.outcome import differences, replayed, state_differences
 
 MAX_STARTS = 2000
+RATE = 0.06
+"""How often a place where a crash is possible becomes one."""
 _OUTPUTS = (redis_keys.bars, redis_keys.signals, redis_keys.features, redis_keys.latest, redis_keys.position)
 
 
@@ -139,22 +151,21 @@ def cutting_client(socket_path: str, chances: Chances) -> Any:
 
 def run_with_crashes(
     make_source: Callable[[], RecordSource], session: Any, folder: Path, *, client: Any, calm: Any, chances: Chances
-) -> list[str]:
-    """Run engines until one has closed the session, each until it crashes; return what was reported on the way."""
+) -> None:
+    """Run engines, each until it crashes, until one has closed the session and saved its state."""
     past = Past(calm, session)
-    reports: list[str] = []
+    clock = count(0, 1_000_000)  # a millisecond passes with each look
     for _ in range(MAX_STARTS):
         files = FaultyFiles(folder, chances)
         source = RandomBatches(make_source(), chances.rng)
-        outputs = FaultyOutputs(RedisEngineOutputs(client, SHARD, session), chances, past)
         try:
             engine = start_engine(
                 lambda source=source: SessionPass(session, source.blob),
                 source=source,
-                outputs=outputs,
+                outputs=FaultyOutputs(RedisEngineOutputs(client, SHARD, session), chances, past),
                 files=files,
-                state_every_seconds=0.003,
-                elapsed_ns=elapsed_ns,
+                state_every_seconds=0.0015,
+                elapsed_ns=clock.__next__,
                 report=files.reports.append,
                 stopped=lambda: False,
             )
@@ -164,8 +175,53 @@ def run_with_crashes(
             held = RedisEngineOutputs(calm, SHARD, session).held()
             last = files.load(source.blob, engine.state.position)
             if held is not None and held.closed and last is not None and last.closed:
-                return reports + files.reports
+                return
         except (Killed, StoreUnavailable):
-            pass
-        reports += files.reports
+            continue
     raise AssertionError(f"the session was not closed within {MAX_STARTS} starts: {chances.crashes}")
+
+
+def torment(seed: int, root: Path) -> tuple[list[str], Counter[str]]:
+    """Crash through one session in a folder of its own; return what is wrong in the end, and what crashed."""
+    data, journal, folder = make_session(seed, minutes=12), root / "journal", root / "state"
+    with JournalWriter.open(journal, SHARD, data.session) as writer:
+        data.write_to(writer)
+    manager, chances = RedisManager(None, root / "valkey"), Chances(seed, RATE)
+    try:
+        calm = manager.connect()
+        client = cutting_client(calm.connection_pool.connection_kwargs["path"], chances)
+        source = JournalRecords(journal, SHARD, data.session)
+
+        def again() -> RecordSource:
+            return JournalRecords(journal, SHARD, data.session)
+
+        run_with_crashes(again, data.session, folder, client=client, calm=calm, chances=chances)
+        expected = replayed(source, data.session)
+        faults = [] if expected.position == len(data) else [f"the journal ends at record {expected.position}"]
+        faults += differences(calm, SHARD, data.session, expected=expected)
+        return faults + state_differences(folder, source.blob, expected=expected), chances.crashes
+    finally:
+        manager.stop_server()
+
+
+def main() -> int:
+    """Run many seeds and tell how it went."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0)
+    asked = parser.parse_args()
+    crashes: Counter[str] = Counter()
+    failed = 0
+    for seed in range(asked.first, asked.first + asked.seeds):
+        with tempfile.TemporaryDirectory(prefix="crash-") as root:
+            faults, crashed = torment(seed, Path(root))
+        crashes += crashed
+        failed += bool(faults)
+        if faults:
+            print(f"seed {seed} FAILED: {faults}", flush=True)  # noqa: T201
+    print(f"{asked.seeds} seeds, {failed} failed, {crashes.total()} crashes: {dict(crashes)}")  # noqa: T201
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
