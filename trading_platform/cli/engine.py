@@ -175,7 +175,10 @@ class EngineWorker:
         client, shard = self._manager.connect(), self._settings.shard
         journals = [one for one in self._journals() if one not in self._done]
         wanted = next_session(
-            journals, self._has_expired, lambda session: RedisEngineOutputs(client, shard, session).held()
+            journals,
+            held=lambda session: RedisEngineOutputs(client, shard, session).held(),
+            has_state=lambda session, record: self._files(session).has(record),
+            expired=self._has_expired,
         )
         self._done.update(one for one in journals if wanted is None or one < wanted)
         return wanted

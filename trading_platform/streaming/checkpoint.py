@@ -32,7 +32,7 @@ class StateFiles:
 
     def save(self, state: SessionPass) -> Path:
         """Write the state durably, then drop all but the newest; raise StateNotWritten when the disk refuses."""
-        path = self._folder / f"{state.position:012d}.state"
+        path = self._path(state.position)
         scratch = path.with_suffix(".writing")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,6 +65,10 @@ class StateFiles:
                 self._report(f"the state file {path} is not used, an older one or the journal is: {error}")
         return None
 
+    def has(self, position: int) -> bool:
+        """Return whether there is a file of the state at this position."""
+        return self._path(position).is_file()
+
     def forget_beyond(self, position: int) -> None:
         """Remove states that are ahead of the outputs: what they saw may never be recorded that way again."""
         for path in self._newest_first():
@@ -85,6 +89,9 @@ class StateFiles:
         """Remove all state files of the session."""
         self.forget_beyond(-1)
         self._drop_scratch()
+
+    def _path(self, position: int) -> Path:
+        return self._folder / f"{position:012d}.state"
 
     def _wrapped(self, content: bytes) -> bytes:
         crc = zlib.crc32(content, zlib.crc32(self._code))

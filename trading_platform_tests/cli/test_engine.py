@@ -171,6 +171,14 @@ def test_outputs_that_redis_lost_are_written_again_although_a_state_says_closed(
     assert place.faults() == []
 
 
+def test_an_engine_killed_before_its_last_state_leaves_it_to_the_next(place: Place) -> None:
+    place.record()
+    place.worker().run_all(until_closed=True)
+    shutil.rmtree(place.state_dir())
+    place.worker().run_all(until_closed=True)
+    assert place.faults() == []
+
+
 def test_outputs_that_expired_long_ago_are_left_alone(place: Place) -> None:
     place.record()
     place.worker().run_all(until_closed=True)

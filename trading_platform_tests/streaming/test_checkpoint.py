@@ -53,6 +53,7 @@ def test_three_are_kept_and_the_newest_that_is_not_ahead_is_taken(folder: Folder
     for position in (20, 40, 60, 80):
         folder.files.save(state_at(position))
     assert len(folder.names()) == KEPT == 3
+    assert [folder.files.has(position) for position in (20, 40, 80)] == [False, True, True]
     assert [folder.load(at_most) for at_most in (BEYOND, 80, 79, 59, 39)] == [80, 80, 60, 40, None]
 
 
