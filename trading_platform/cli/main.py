@@ -5,7 +5,18 @@ import sys
 import typer
 
 from trading_platform import __version__
-from trading_platform.cli import decode, demo, engine, import_bars, instruments, play, replay, warmup
+from trading_platform.cli import (
+    decode,
+    demo,
+    engine,
+    import_bars,
+    indicators,
+    instruments,
+    play,
+    replay,
+    verify,
+    warmup,
+)
 from trading_platform.cli.console import say
 from trading_platform.errors import PlatformError
 
@@ -17,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for command in (decode, demo, engine, import_bars, instruments, play, replay, warmup):
+for command in (decode, demo, engine, import_bars, indicators, instruments, play, replay, verify, warmup):
     command.register(app)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,7 @@ class Feeding:
         state = SessionPass(self.session, self.blob)
         parts = []
         edges = [0, *sorted(cuts), len(self.records)]
-        for first, end in zip(edges, edges[1:], strict=False):
+        for first, end in pairwise(edges):
             parts.append(state.feed(self.batch(first, end)))
             if between is not None:
                 state = between(state)

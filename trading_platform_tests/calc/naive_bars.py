@@ -57,8 +57,21 @@ class NaiveSession:
         self.received = 0
         self.next_minute = midnight // 60
         self.counts = dict.fromkeys(
-            "unknown_token previous_session clock_ahead no_price duplicates reordered volume_fell outside_phases late "
-            "revisions late_volume outside_volume snapshot_volume".split(),
+            [
+                "unknown_token",
+                "previous_session",
+                "clock_ahead",
+                "no_price",
+                "duplicates",
+                "reordered",
+                "volume_fell",
+                "outside_phases",
+                "late",
+                "revisions",
+                "late_volume",
+                "outside_volume",
+                "snapshot_volume",
+            ],
             0,
         )
 

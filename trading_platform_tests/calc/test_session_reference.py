@@ -85,7 +85,20 @@ def naive(found: list[Event], from_zero: bool) -> NaiveSession:
 
 
 def rows_of(result: Result) -> list[tuple[Any, ...]]:
-    names = "token interval start kind revision open high low close volume ticks flags".split()
+    names = [
+        "token",
+        "interval",
+        "start",
+        "kind",
+        "revision",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        "ticks",
+        "flags",
+    ]
     return [
         tuple(None if isinstance(value, float) and math.isnan(value) else value for value in row)
         for row in result.bars[names].tolist()
@@ -157,7 +170,20 @@ def test_arrival_shuffled_inside_the_watermark_gives_the_same_bars(seed: int, co
             newest = max(newest, second)
             found.append(("frame", at("09:15:00") + newest + 0.1, [packet]))
         runs.append(feeding_of(found, "09:10:00").run())
-    names = "token interval start kind revision open high low close volume ticks flags".split()
+    names = [
+        "token",
+        "interval",
+        "start",
+        "kind",
+        "revision",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        "ticks",
+        "flags",
+    ]
     assert runs[0].bars[names].tolist() == runs[1].bars[names].tolist()
     assert runs[1].counters["late"] == runs[1].counters["revisions"] == 0
 
@@ -173,17 +199,17 @@ def test_five_minutes_are_the_fold_of_their_minutes(made: tuple[list[Event], str
                 int(b["token"]),
                 int(b["kind"]),
                 int(b["start"]),
-                *(float(b[n]) for n in "open high low close volume".split()),
+                *(float(b[n]) for n in ["open", "high", "low", "close", "volume"]),
             )
             for b in minutes
         ],
-        schema="token kind start open high low close volume".split(),
+        schema=["token", "kind", "start", "open", "high", "low", "close", "volume"],
         orient="row",
         schema_overrides={
             "token": pl.Int64,
             "kind": pl.Int64,
             "start": pl.Int64,
-            **dict.fromkeys("open high low close volume".split(), pl.Float64),
+            **dict.fromkeys(["open", "high", "low", "close", "volume"], pl.Float64),
         },
     ).with_columns(pl.from_epoch("start", "s").dt.replace_time_zone("UTC"), pl.col("volume").fill_nan(None))
     folded = longer_bars(frame, 5).with_columns(pl.col("start").dt.epoch("s"))
@@ -193,7 +219,7 @@ def test_five_minutes_are_the_fold_of_their_minutes(made: tuple[list[Event], str
     }
     mine = {
         (token, start): tuple(
-            None if math.isnan(bar[n]) else float(bar[n]) for n in "open high low close volume".split()
+            None if math.isnan(bar[n]) else float(bar[n]) for n in ["open", "high", "low", "close", "volume"]
         )
         for token in TOKENS
         for start, bar in result.last(token, 5).items()

@@ -102,7 +102,7 @@ def test_states_of_the_pass_do_not_overlap() -> None:
         layout.INTERVAL_FIELDS,
     ]
     assert edges == sorted(edges)
-    assert (layout.BREAKOUT_AT, layout.CROSS_AT, layout.BARS_CLOSED_AT) == tuple(edges[1:4])
+    assert tuple(edges[1:4]) == (layout.BREAKOUT_AT, layout.CROSS_AT, layout.BARS_CLOSED_AT)
     assert layout.ROW_FIELDS * 8 <= 32 * 1024
 
 
