@@ -32,7 +32,7 @@ _POLL_SECONDS = 1.0
 _MODULE = "trading_platform.definitions"
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: somebody asked us to stop
+class Interrupted(Exception):
     """Somebody asked the demo to stop."""
 
 

@@ -1,7 +1,5 @@
 """`trading-platform replay`: a session from its journal, in this process alone, into files and a digest."""
 
-import re
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +8,7 @@ import typer
 
 from trading_platform.batch.replay import ReplayResult, replay_session
 from trading_platform.cli.console import say
-from trading_platform.errors import BadFileError
+from trading_platform.cli.journal_folder import journal_place
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
 from trading_platform.storage.record_source import JournalRecords
 
@@ -30,29 +28,25 @@ def replay(
 
     Example: trading-platform replay data/journal/k1/20260820 --out /tmp/replay
 
-    Exit codes: 0 done, 2 the journal cannot be used (damage, missing content), 3 damage was passed over (--tolerant).
+    Exit codes: 0 done; 2 the journal cannot be used (damage, missing content); 3 done, but damage was passed over
+    (--tolerant) or the journal ends in the middle of a record.
     """
-    root, shard, session = _place(journal)
-    records = JournalRecords(root, shard, session, tolerant=tolerant)
+    place = journal_place(journal)
+    records = JournalRecords(place.root, place.shard, place.session, tolerant=tolerant)
     started = elapsed_ns()
-    result = replay_session(records, session, tolerant=tolerant)
+    result = replay_session(records, place.session, tolerant=tolerant)
     seconds = (elapsed_ns() - started) / NS_PER_SECOND
     damages = [str(damage) for damage in records.reader.damages]
+    if torn := records.reader.torn_tail:
+        damages.append(
+            f"the last {torn} bytes of the journal are no whole record: its writer was killed, or still writes"
+        )
     summary = _summary(result, seconds, damages)
     _write(result, out, summary)
     say(orjson.dumps(summary).decode() if as_json else _told(result, seconds))
     for damage in damages:
         say(damage, error=True)
     raise typer.Exit(3 if damages else 0)
-
-
-def _place(journal: Path) -> tuple[Path, str, date]:
-    folder = journal.resolve()
-    found = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", folder.name)
-    if not folder.is_dir() or found is None:
-        raise BadFileError(f"{journal} is not the folder of a session's journal (SHARD/YYYYMMDD)")
-    year, month, day = (int(part) for part in found.groups())
-    return folder.parent.parent, folder.parent.name, date(year, month, day)
 
 
 def _write(result: ReplayResult, out: Path, summary: dict[str, object]) -> None:

@@ -189,7 +189,10 @@ class JournalReader:
 
     def _report(self, damage: Damage) -> None:
         if not self._tolerant:
-            raise JournalDamaged(f"{self.folder}: {damage}; `verify` lists all damage, restore the file from a backup")
+            raise JournalDamaged(
+                f"{self.folder}: {damage}; `trading-platform verify {self.folder}` lists all damage, restore the file "
+                "from a backup"
+            )
         self.damages.append(damage)
 
     def _current(self) -> SegmentFile | None:
