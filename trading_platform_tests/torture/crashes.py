@@ -113,8 +113,10 @@ class Torture:
         self.report.positions_lost += self._position() < before
 
     def _on_tail(self) -> None:
+        before = self._position()
         kill_valkey(self._root, lose=float(self._rng.exponential(40_000)))
         self.report.events["valkey, tail lost"] += 1
+        self.report.events["outputs set back"] += self._position() < before
 
     def _end(self, process: BaseProcess, how: signal.Signals, name: str) -> None:
         if not process.is_alive():
