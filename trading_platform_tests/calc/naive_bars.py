@@ -85,6 +85,8 @@ class NaiveSession:
             for book in self.books.values():
                 book.gaps = [[start, min(end, event[1])] for start, end in book.gaps]
         self.move(math.floor(event[1] - 5))
+        # a stamp ahead of our clock is believed as far as our clock has come, which moves with each record
+        self.move(min(self.newest_exchange, self.received) - 2)
         if event[0] == "frame":
             for packet in event[2]:
                 self.take(*packet)
