@@ -112,7 +112,7 @@ def test_unknown_table_and_columns_are_refused(tmp_path: Path) -> None:
 
 def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:
     pl.DataFrame({"session": [FIRST], "x": [1]}).write_delta(str(tmp_path / "patterns"))
-    with pytest.raises(LakeError, match="patterns at .* has other columns"):
+    with pytest.raises(LakeError, match=r"patterns at .* has other columns"):
         Lake(tmp_path).create_tables()
 
 
