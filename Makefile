@@ -29,7 +29,7 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## play a session through everything and open the Dagster UI; ARGS=--once ends by itself
 	$(BIN)/trading-platform demo $(ARGS)
 
-test: setup format lint types contracts unit bounds  ## format, lint, types, import contracts, all tests
+test: setup format lint types contracts bounds unit  ## format, lint, types, import contracts, all tests
 
 format:
 	$(BIN)/ruff format --check .
@@ -45,7 +45,7 @@ contracts:
 
 # kernels do not check bounds by themselves: their tests run a second time with the checks compiled in
 bounds:
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q trading_platform_tests/calc trading_platform_tests/wire
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest trading_platform_tests/calc trading_platform_tests/wire
 
 unit:
 	$(BIN)/python -m pytest $(ARGS)
