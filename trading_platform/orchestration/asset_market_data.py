@@ -10,7 +10,7 @@ from trading_platform.batch.plots import coverage_map
 from trading_platform.errors import MissingInput
 from trading_platform.orchestration.asset_reference import instruments
 from trading_platform.orchestration.context import run_sessions
-from trading_platform.orchestration.metadata import OWNERS, dates, picture, table_metadata, written
+from trading_platform.orchestration.metadata import OWNERS, dates, picture, table_metadata, tell, written
 from trading_platform.orchestration.partitions import SESSIONS
 from trading_platform.orchestration.replays import replay_of_run
 from trading_platform.orchestration.resources import JournalsResource, LakeResource
@@ -39,23 +39,21 @@ def minute_bars(
     recorded, imported = set(journals.sessions()), set(store.sessions(IMPORTED_BARS.name))
     sessions = run_sessions(context)
     missing = [session for session in sessions if session not in recorded | imported]
-    rows, sources, last = 0, dict[str, int](), None
     for session in sessions:
         if session in missing:
             continue
         if session in recorded:
-            last = bars_of_replay(replay_of_run(journals, session, context.run.run_id).bars)
+            made = bars_of_replay(replay_of_run(journals, session, context.run.run_id).bars)
         else:
-            last = bars_of_import(store.read_sessions(IMPORTED_BARS.name, [session]), instruments_of(store, session))
-        written_now = store.write_session(MINUTE_BARS.name, session, last)
-        rows += written_now
-        source = str(last["source"][0]) if last.height else "nothing"
-        sources[source] = sources.get(source, 0) + 1
-        context.log.info("minute_bars %s: %d rows from %s", session, written_now, source)
+            made = bars_of_import(store.read_sessions(IMPORTED_BARS.name, [session]), instruments_of(store, session))
+        rows = store.write_session(MINUTE_BARS.name, session, made)
+        source = str(made["source"][0]) if made.height else "nothing"
+        context.log.info("minute_bars %s: %d rows from %s", session, rows, source)
+        shown = {"plot": picture(coverage_map(made))} if made.height else {}
+        tell(context, session, written(rows, source=source, **shown))
     if missing:
         raise MissingInput(f"{missing_bars(missing[0], journals.shard)} (sessions without bars: {dates(missing)})")
-    shown = {"plot": picture(coverage_map(last))} if last is not None and last.height else {}
-    return dg.MaterializeResult(metadata=written(rows, sessions_by_source=sources, **shown))
+    return dg.MaterializeResult()
 
 
 def instruments_of(lake: Lake, session: date) -> pl.DataFrame | None:

@@ -1,16 +1,16 @@
 """Assets of group reference: what can be traded in a session, and what is subscribed."""
 
+from collections import Counter
 from datetime import date
 
 import dagster as dg
 import polars as pl
 
-from trading_platform.batch.instrument_dump import Dump
 from trading_platform.batch.reference import choose_universe, instrument_rows, stored_day, universe_rows
 from trading_platform.errors import MissingInput
 from trading_platform.market.sessions import SessionClass, load_session_table
 from trading_platform.orchestration.context import run_sessions
-from trading_platform.orchestration.metadata import OWNERS, dates, table_metadata, written
+from trading_platform.orchestration.metadata import OWNERS, dates, table_metadata, tell, written
 from trading_platform.orchestration.partitions import SESSIONS
 from trading_platform.orchestration.resources import KiteResource, LakeResource
 from trading_platform.storage.lake import Lake
@@ -34,18 +34,15 @@ def instruments(
 ) -> dg.MaterializeResult[None]:
     """Parse each session's dump and keep its rows; lines that cannot be read are counted by reason."""
     store = lake.open()
-    rows, files, reasons, damage = 0, [], dict[str, int](), list[str]()
     for session in run_sessions(context):
         dump, path = kite.dump(session)
-        rows += store.write_session(INSTRUMENTS.name, session, instrument_rows(dump, session))
-        files.append(str(path))
-        _count(dump, reasons, damage)
-    set_aside = sum(reasons.values())
-    if set_aside or damage:
-        context.log.warning("lines set aside: %s; damage: %s", reasons, damage or "none")
-    return dg.MaterializeResult(
-        metadata=written(rows, files=files, lines_set_aside=set_aside, reasons=reasons, damage=damage)
-    )
+        rows = store.write_session(INSTRUMENTS.name, session, instrument_rows(dump, session))
+        damage = dump.damage or "none"
+        if dump.reasons or dump.damage:
+            context.log.warning("%s: lines set aside: %s; damage: %s", session, dump.reasons, damage)
+        aside = {"lines_set_aside": sum(dump.reasons.values()), "reasons": dump.reasons, "damage": damage}
+        tell(context, session, written(rows, file=str(path), **aside))
+    return dg.MaterializeResult()
 
 
 @dg.asset(
@@ -62,22 +59,14 @@ def instruments(
 def subscription_universe(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
     """Choose from each session's dump by rule; what a rule wanted and did not get is named."""
     store = lake.open()
-    rows, reasons, missing = 0, dict[str, int](), dict[str, str]()
     for session in run_sessions(context):
         day = stored_day(store.read_sessions(INSTRUMENTS.name, [session]), session)
         universe = choose_universe(day, _closes_before(store, session))
-        rows += store.write_session(SUBSCRIPTION_UNIVERSE.name, session, universe_rows(universe, day))
-        for chosen in universe.chosen:
-            reasons[chosen.reason] = reasons.get(chosen.reason, 0) + 1
-        missing |= {f"{session} {one.name}": one.reason for one in universe.missing}
-    return dg.MaterializeResult(metadata=written(rows, chosen_by_rule=reasons, missing=missing))
-
-
-def _count(dump: Dump, reasons: dict[str, int], damage: list[str]) -> None:
-    for reason, count in dump.reasons.items():
-        reasons[reason] = reasons.get(reason, 0) + count
-    if dump.damage:
-        damage.append(dump.damage)
+        rows = store.write_session(SUBSCRIPTION_UNIVERSE.name, session, universe_rows(universe, day))
+        rules = dict(Counter(chosen.reason for chosen in universe.chosen))
+        missing = {one.name: one.reason for one in universe.missing}
+        tell(context, session, written(rows, chosen_by_rule=rules, missing=missing))
+    return dg.MaterializeResult()
 
 
 def _closes_before(lake: Lake, session: date) -> dict[str, float]:

@@ -26,6 +26,11 @@ def written(rows: int, **facts: Any) -> dict[str, Any]:
     return {"dagster/row_count": rows, **facts}
 
 
+def tell(context: dg.AssetExecutionContext, session: date, metadata: Mapping[str, Any]) -> None:
+    """Put metadata on the materialisation of one session: a run over several has one for each."""
+    context.add_asset_metadata(metadata, partition_key=session.isoformat())
+
+
 def picture(png: bytes) -> dg.MarkdownMetadataValue:
     """Show a PNG inside metadata; one that is too large to travel is replaced by a sentence."""
     if len(png) > MAX_BYTES:

@@ -54,3 +54,18 @@ def test_a_range_is_one_run_and_its_good_sessions_survive_a_missing_one(world: W
     )
     assert "sessions without bars: 2026-07-17" in reason(result)
     assert world.lake.sessions("minute_bars") == SESSIONS
+
+
+def test_each_session_of_a_range_tells_its_own_rows(world: World) -> None:
+    result = dg.materialize(
+        ASSETS,
+        selection=["minute_bars"],
+        instance=world.instance,
+        resources=world.resources,
+        tags={RANGE_START: str(SESSIONS[0]), RANGE_END: str(LAST)},
+    )
+    told = {event.partition: event.metadata for event in result.asset_materializations_for_node("minute_bars")}
+    assert {key: metadata["dagster/row_count"].value for key, metadata in told.items()} == {
+        str(session): 2 * MINUTES for session in SESSIONS
+    }
+    assert {metadata["source"].value for metadata in told.values()} == {"synthetic"}
