@@ -4,23 +4,29 @@ One TOML file (`TP_SETTINGS_FILE`, default `trading_platform.toml` in the workin
 environment variables, which win. Secrets are `SecretStr`, so that they never show in a repr, a log or metadata.
 """
 
+import difflib
 import hashlib
 import os
+import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from trading_platform.errors import SettingsError
 
+PREFIX = "TP_"
+SETTINGS_FILE = "TP_SETTINGS_FILE"
+_READ_ELSEWHERE = {SETTINGS_FILE, "TP_JIT_CACHE"}
 
-class CalculationSettings(BaseSettings):
+
+class CalculationSettings(BaseModel):
     """What can change a calculated value; its hash goes into every journal as a control record."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     baseline_sessions: int = Field(20, ge=2, le=250, description="sessions that a volume baseline looks back")
     baseline_min_sessions: int = Field(10, ge=1, le=250, description="sessions below which a baseline stays null")
@@ -51,7 +57,12 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="folder of journal, lake, dumps, state files and embedded server")
     shard: str = Field("k1", pattern=r"^[a-z0-9_-]{1,16}$", description="name of the Kite key that feeds this shard")
-    redis_url: SecretStr | None = Field(None, description="any Redis >= 7.0; absent: the embedded Valkey is used")
+    redis_url: SecretStr | None = Field(
+        None,
+        # many machines name their server without our prefix
+        validation_alias=AliasChoices("tp_redis_url", "redis_url"),
+        description="any Redis >= 7.0; absent: the embedded Valkey is used",
+    )
     kite_api_key: SecretStr | None = Field(None, description="API key of the Kite app; absent: nothing is fetched")
     kite_access_token: SecretStr | None = Field(None, description="access token of today's login")
     state_every_seconds: float = Field(30.0, gt=0, description="real seconds between two state files of the engine")
@@ -68,8 +79,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let arguments win over the environment and the environment over the file."""
-        file = Path(os.environ.get("TP_SETTINGS_FILE", "trading_platform.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_settings_file())
 
     @property
     def journal_dir(self) -> Path:
@@ -97,20 +107,64 @@ class Settings(BaseSettings):
         return self.data_dir / "valkey"
 
 
+class IsolatedSettings(Settings):
+    """Settings that no file and no environment reaches, for what must not touch a user's data."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take arguments alone."""
+        return (init_settings,)
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read file and environment; raise SettingsError naming each value that cannot be used."""
+    _refuse_unknown_variables()
     try:
         return Settings(**overrides)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"settings cannot be used: {faults}. Mend the TP_* variable or the settings file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{_settings_file()} is not TOML: {error}") from None
+
+
+def _settings_file() -> Path:
+    named = os.environ.get(SETTINGS_FILE)
+    if named is not None and not Path(named).is_file():
+        raise SettingsError(f"{SETTINGS_FILE} names {named}, which is no file")
+    return Path(named or "trading_platform.toml")
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | _READ_ELSEWHERE
+    given = [name for name in os.environ if name.startswith(PREFIX) and name.split("__")[0] not in known]
+    if given:
+        likely = {name: difflib.get_close_matches(name, known, 1) for name in given}
+        told = ", ".join(f"{name} (did you mean {near[0]}?)" if near else name for name, near in likely.items())
+        raise SettingsError(f"unknown setting {told}; the known ones are {', '.join(sorted(known))}")
 
 
 def child_environment(settings: Settings, dagster_home: Path) -> dict[str, str]:
-    """Return the environment for processes that we start: ours, pointed at the same data and Dagster home."""
+    """Return the environment for processes that work on these settings' data alone: nothing of the user's reaches them.
+
+    Writes an empty settings file into the data folder, which has to exist.
+    """
+    file = settings.data_dir.absolute() / "settings.toml"
+    file.touch(mode=0o600)
+    foreign = ("TP_", "DAGSTER_", "REDIS_URL")
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(foreign) or name == "TP_JIT_CACHE"}
     return {
-        **os.environ,
+        **ours,
+        SETTINGS_FILE: str(file),
         "TP_DATA_DIR": str(settings.data_dir.absolute()),
+        "TP_SHARD": settings.shard,
         "DAGSTER_HOME": str(dagster_home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",

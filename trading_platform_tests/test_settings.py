@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from trading_platform.errors import SettingsError
-from trading_platform.settings import CalculationSettings, child_environment, load_settings
+from trading_platform.settings import CalculationSettings, IsolatedSettings, child_environment, load_settings
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +62,66 @@ def test_the_hash_is_of_the_canonical_bytes_and_moves_with_a_value() -> None:
     one = CalculationSettings()
     assert one.sha256 == hashlib.sha256(one.canonical()).hexdigest()
     assert CalculationSettings(cooldown_bars=7).sha256 != one.sha256
+
+
+def test_a_variable_without_our_prefix_changes_no_calculation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COOLDOWN_BARS", "1")
+    monkeypatch.setenv("BREAKOUT_BARS", "abc")
+    assert CalculationSettings().sha256 == load_settings().calculation.sha256
+    assert load_settings().calculation.cooldown_bars != 1
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "TP_REDIS_URL"])
+def test_a_server_is_named_with_or_without_our_prefix(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "redis://127.0.0.1:6390/0")
+    found = load_settings().redis_url
+    assert found is not None
+    assert found.get_secret_value() == "redis://127.0.0.1:6390/0"
+
+
+def test_our_own_name_of_the_server_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://elsewhere:1/0")
+    monkeypatch.setenv("TP_REDIS_URL", "redis://here:2/0")
+    found = load_settings().redis_url
+    assert found is not None
+    assert found.get_secret_value() == "redis://here:2/0"
+
+
+def test_a_server_in_the_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('redis_url = "redis://file:3/0"\n')
+    monkeypatch.setenv("TP_SETTINGS_FILE", str(file))
+    found = load_settings().redis_url
+    assert found is not None
+    assert found.get_secret_value() == "redis://file:3/0"
+
+
+def test_a_misspelt_variable_is_refused_with_the_likely_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TP_DATADIR", "elsewhere")
+    with pytest.raises(SettingsError, match=r"TP_DATADIR .did you mean TP_DATA_DIR"):
+        load_settings()
+
+
+def test_a_named_settings_file_has_to_be_there_and_to_be_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TP_SETTINGS_FILE", str(tmp_path / "none.toml"))
+    with pytest.raises(SettingsError, match="which is no file"):
+        load_settings()
+    (tmp_path / "none.toml").write_text("shard = [")
+    with pytest.raises(SettingsError, match="is not TOML"):
+        load_settings()
+
+
+def test_isolated_settings_see_neither_file_nor_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TP_SHARD", "mine")
+    monkeypatch.setenv("REDIS_URL", "redis://prod:6379/0")
+    monkeypatch.setenv("TP_CALCULATION__COOLDOWN_BARS", "1")
+    monkeypatch.setenv("TP_KITE_API_KEY", "secret")
+    settings = IsolatedSettings(data_dir=tmp_path)
+    assert (settings.shard, settings.redis_url, settings.calculation) == ("k1", None, CalculationSettings())
+    environment = child_environment(settings, tmp_path / "dagster")
+    assert environment["TP_SHARD"] == "k1"
+    assert not {"REDIS_URL", "TP_KITE_API_KEY", "TP_CALCULATION__COOLDOWN_BARS"} & set(environment)
+    assert Path(environment["TP_SETTINGS_FILE"]).read_text() == ""
 
 
 def test_children_share_data_and_home(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from trading_platform.calc.pass_layout import BarFlag
 from trading_platform.calc.patterns.catalogue import PATTERNS
 from trading_platform.wire.records import BAR, INDICATOR, SIGNAL, Rows, Schema
 
-_FLOAT_FROM_INT = ("volume",)
 _IN_SECONDS = ("start", "formed_at", "confirmed_at")
 
 

@@ -18,11 +18,11 @@ from trading_platform.cli.children import Children
 from trading_platform.cli.demo_summary import problems, summary_table
 from trading_platform.cli.play_inputs import DEFAULT_SESSION, synthetic_dates, synthetic_sessions
 from trading_platform.cli.play_records import write_dump
-from trading_platform.errors import ChildFailed, PlatformError, TookTooLong
+from trading_platform.errors import BadFileError, ChildFailed, PlatformError, TookTooLong
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import load_session_table
-from trading_platform.settings import Settings, child_environment, load_settings
+from trading_platform.settings import IsolatedSettings, Settings, child_environment
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
 
 PAST_SESSIONS = 20
@@ -57,7 +57,7 @@ def demo(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     _refuse_foreign(folder)
-    settings = load_settings(data_dir=folder.absolute() / "data", redis_url=None)
+    settings = IsolatedSettings(data_dir=folder.absolute() / "data")
     EmbeddedValkey(settings.valkey_dir).stop()
     shutil.rmtree(folder, ignore_errors=True)
     settings.data_dir.mkdir(parents=True)
@@ -80,6 +80,8 @@ _MARK = ".made-by-demo"
 
 
 def _refuse_foreign(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise BadFileError(f"{folder} is no folder: name another --folder")
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
         raise PlatformError(f"{folder} was not made by the demo, which would empty it: name another --folder")
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 
+from trading_platform.settings import load_settings
+from trading_platform.storage.lake import Lake
+
 CONFIGURATION = "dagster.yaml"
 
 
@@ -36,8 +39,13 @@ def prepare_dagster_home(data_dir: Path) -> Path:
 
 
 def main(arguments: list[str]) -> None:
-    """Prepare the home below the data folder that is named, for processes that do not import Dagster."""
-    prepare_dagster_home(Path(arguments[0]))
+    """Prepare home and lake of the data folder that is named, for processes that do not import Dagster.
+
+    All tables are made here: two writers that make one at the same time would stand in each other's way.
+    """
+    settings = load_settings(data_dir=Path(arguments[0]))
+    prepare_dagster_home(settings.data_dir)
+    Lake(settings.lake_dir).create_tables()
 
 
 if __name__ == "__main__":

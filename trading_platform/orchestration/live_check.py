@@ -29,7 +29,7 @@ NO_LIVE_RECORD = "Redis holds no live outputs of this session any more: nothing 
 def live_equals_replay(
     context: dg.AssetCheckExecutionContext, redis_manager: RedisManagerResource, journals: JournalsResource
 ) -> dg.AssetCheckResult:
-    """Compare every row that the run's records made, and the digest of all features when both sides end together.
+    """Compare every row of the session so far, and the digest of all features when both sides end together.
 
     A damaged journal or unreadable live rows fail the check with the reason. Without live rows there is nothing to
     compare: the check then fails as a warning, because silence must not look like proof.
@@ -75,7 +75,8 @@ def judge(live: LiveOutputs, journals: JournalsResource, session: date, span: Re
         journals.replay_in_fresh_process(session, Path(folder))
         replayed, summary = _read(Path(folder))
     until = min(position.record, span.until if span.until is not None else position.record)
-    here, there = written.between(span.after, until), replayed.between(span.after, until)
+    # from the first record, not from where the run's intervals begin: a green afternoon must not hide a red morning
+    here, there = written.between(0, until), replayed.between(0, until)
     return _result(compare(here, there), _digests(position, summary), _facts(here, span.after, until))
 
 
@@ -93,7 +94,7 @@ def _digests(position: LivePosition, summary: dict[str, Any]) -> dict[str, str]:
 
 def _facts(live: Outputs, after: int, until: int) -> dict[str, Any]:
     rows = {f"live_{name}": frame.height for name, frame in live.families.items()}
-    return {"from_record": after, "to_record": until, **rows, "revised_bars": revised_bars(live)}
+    return {"run_from_record": after, "to_record": until, **rows, "revised_bars": revised_bars(live)}
 
 
 def _result(differences: list[Difference], digests: dict[str, str], facts: dict[str, Any]) -> dg.AssetCheckResult:

@@ -60,7 +60,7 @@ def closed_bars_sensor(job: dg.JobDefinition, *, block_milliseconds: int = BLOCK
     def closed_bars(
         context: dg.SensorEvaluationContext, redis_manager: RedisManagerResource, journals: JournalsResource
     ) -> dg.SensorResult | dg.SkipReason:
-        """Look at the newest session that has a journal; wait a little when nothing is new."""
+        """Look at the oldest session with something new; wait a little when there is none."""
         sessions = journals.sessions()
         if not sessions:
             return dg.SkipReason(f"shard {journals.shard} has no journal yet: nothing was recorded or played")
@@ -75,7 +75,7 @@ def closed_bars_sensor(job: dg.JobDefinition, *, block_milliseconds: int = BLOCK
 def _look(
     text: str | None, store: RedisStore, sessions: Sequence[date], block_milliseconds: int
 ) -> dg.SensorResult | dg.SkipReason:
-    session = sessions[-1]
+    session = _session_to_look_at(text, store, sessions)
     cursor = Cursor.parse(text, session)
     position = store.position(session)
     if position is None or not cursor.is_behind(position):
@@ -92,6 +92,24 @@ def _look(
         return dg.SkipReason(f"the engine is at record {position.record} of {session} and has closed no bar")
     reached = Cursor(session.isoformat(), entry, position.record, position.last_closed, position.closed)
     return dg.SensorResult(run_requests=[_request(cursor, reached)], cursor=reached.text())
+
+
+def _session_to_look_at(text: str | None, store: RedisStore, sessions: Sequence[date]) -> date:
+    """Return the oldest session with intervals that no run was asked for, else the newest that the engine works on.
+
+    Journals may lie ahead of the engine, and a daemon that was down may have missed the end of a session: none is left
+    out. A session whose outputs have expired in Redis has nothing left to read.
+    """
+    begin = date.fromisoformat(orjson.loads(text)["session"]) if text else sessions[0]
+    found = sessions[-1]
+    for session in sessions:
+        position = store.position(session) if session >= begin else None
+        if position is None:
+            continue
+        if Cursor.parse(text, session).is_behind(position):
+            return session
+        found = session
+    return found
 
 
 def _request(cursor: Cursor, reached: Cursor) -> dg.RunRequest:

@@ -6,7 +6,8 @@ from pathlib import Path
 import yaml
 
 from trading_platform.definitions import defs
-from trading_platform.orchestration.instance import prepare_dagster_home
+from trading_platform.orchestration.instance import main, prepare_dagster_home
+from trading_platform.wire.lake_tables import TABLES
 
 
 def test_the_configuration_is_written_and_a_changed_one_is_left_alone(tmp_path: Path) -> None:
@@ -35,3 +36,9 @@ def test_processes_that_start_together_do_not_break_each_other(tmp_path: Path) -
     for starter in starters:
         starter.join()
     assert [starter.exitcode for starter in starters] == [0, 0]
+
+
+def test_the_module_prepares_home_and_lake(tmp_path: Path) -> None:
+    main([str(tmp_path)])
+    assert (tmp_path / "dagster" / "dagster.yaml").is_file()
+    assert {folder.name for folder in (tmp_path / "lake").iterdir() if (folder / "_delta_log").is_dir()} == set(TABLES)

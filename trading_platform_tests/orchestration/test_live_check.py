@@ -44,9 +44,11 @@ def test_a_running_session_is_compared_up_to_the_live_position() -> None:
     assert "goes on" in result.metadata["compared"].value
 
 
-def test_only_the_span_of_the_run_is_compared() -> None:
+def test_a_green_end_of_the_session_does_not_hide_a_red_beginning() -> None:
+    # the lost bar belongs to record 21, before the span of the last run
     assert judge(FakeStore(position()), journals(lost_bars=1), SESSION, RecordSpan(0, 20)).passed
     assert not judge(FakeStore(position()), journals(lost_bars=1), SESSION, RecordSpan(20, None)).passed
+    assert not judge(FakeStore(position()), journals(lost_bars=1), SESSION, RecordSpan(25, None)).passed
 
 
 def test_no_live_record_is_a_warning_not_a_proof() -> None:

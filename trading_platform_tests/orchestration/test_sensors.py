@@ -1,11 +1,14 @@
 """The sensor asks for one run for all intervals since its cursor, and says in words why it does not."""
 
+from datetime import date
+
 import dagster as dg
 import orjson
 import pytest
 
 from trading_platform.orchestration.context import FROM_RECORD, TO_RECORD
 from trading_platform.orchestration.sensors import closed_bars_sensor
+from trading_platform.ports import LivePosition
 from trading_platform_tests.batch.lake_rows import SESSION
 from trading_platform_tests.orchestration.fakes import FakeJournals, FakeStore, fake_redis, position
 
@@ -81,12 +84,57 @@ def test_the_end_of_a_session_gives_a_last_run() -> None:
     assert isinstance(again, dg.SkipReason)
 
 
+class SeveralSessions(FakeStore):
+    """A store whose sessions stand at different positions."""
+
+    def __init__(self, positions: dict[str, LivePosition], entry: str = "8-0") -> None:
+        super().__init__(None, entry)
+        self._positions = positions
+
+    def position(self, session: date) -> LivePosition | None:
+        return self._positions.get(str(session))
+
+
+LATER, LATEST = "2026-07-31", "2026-08-03"
+
+
+def asked(result: dg.SensorResult | dg.SkipReason) -> list[tuple[str | None, str]]:
+    assert isinstance(result, dg.SensorResult), result.skip_message
+    return [(request.partition_key, request.tags[FROM_RECORD]) for request in result.run_requests or []]
+
+
 def test_a_new_session_starts_over() -> None:
-    cursor = tick(FakeStore(position(record=50, last_closed=FIVE), "48-1")).cursor
-    later = "2026-07-31"
-    result = tick(FakeStore(position(record=9, last_closed=FIVE), "8-0"), cursor, f"{SESSION},{later}")
-    (request,) = result.run_requests
-    assert (request.partition_key, request.tags[FROM_RECORD]) == (later, "0")
+    ended = position(record=50, last_closed=FIVE, closed=True)
+    cursor = tick(FakeStore(ended, "48-1")).cursor
+    store = SeveralSessions({str(SESSION): ended, LATER: position(record=9, last_closed=FIVE, closed=False)})
+    assert asked(tick(store, cursor, f"{SESSION},{LATER}")) == [(LATER, "0")]
+
+
+def test_a_session_that_ended_while_nobody_looked_comes_first() -> None:
+    cursor = tick(FakeStore(position(record=50, last_closed=FIVE, closed=False), "48-1")).cursor
+    store = SeveralSessions(
+        {
+            str(SESSION): position(record=99, last_closed=9 * FIVE, closed=True),
+            LATER: position(record=9, last_closed=FIVE, closed=False),
+        }
+    )
+    first = tick(store, cursor, f"{SESSION},{LATER}")
+    assert asked(first) == [(str(SESSION), "50")]
+    second = tick(store, first.cursor, f"{SESSION},{LATER}")
+    assert asked(second) == [(LATER, "0")]
+
+
+def test_journals_ahead_of_the_engine_are_waited_for_and_expired_ones_passed_over() -> None:
+    ended = position(record=50, last_closed=FIVE, closed=True)
+    journals = f"{SESSION},{LATER},{LATEST}"
+    # the engine is at the second of three journals; nothing of the first is left in Redis
+    assert asked(tick(SeveralSessions({LATER: ended}), None, journals)) == [(LATER, "0")]
+    # the third has no engine yet: the sensor waits at the second
+    store = SeveralSessions({LATER: ended})
+    cursor = tick(store, None, journals).cursor
+    waiting = tick(store, cursor, journals)
+    assert isinstance(waiting, dg.SkipReason)
+    assert LATER in waiting.skip_message
 
 
 @pytest.mark.parametrize(
