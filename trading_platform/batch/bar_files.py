@@ -1,7 +1,5 @@
 """Read minute bars from Parquet or CSV files; broken rows are set aside with their file, row and reason."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from trading_platform.batch.bar_csv import read_csv
 from trading_platform.errors import BadFileError, NoSessionError, UnknownSessionDate
 from trading_platform.market.bar_rules import (
     REASONS,
@@ -38,7 +37,7 @@ _AWARE_FORMAT = "%Y-%m-%dT%H:%M:%S%.f%z"
 class BarInput:
     """Good bars in order of symbol and ts (aware, IST; volume null for an index), and the rows that were set aside.
 
-    `rejected` has the columns file, row (1 is the first below the header), symbol, ts, reason.
+    `rejected` has the columns file, row (1 is the first below the header; lines of a CSV), symbol, ts, reason.
     """
 
     bars: pl.DataFrame
@@ -87,8 +86,8 @@ def _files(path: Path) -> list[Path]:
 
 def _read_file(file: Path) -> pl.DataFrame:
     try:
-        raw = pl.read_parquet(file) if file.suffix == ".parquet" else _read_csv(file)
-    except (pl.exceptions.PolarsError, csv.Error, OSError) as error:
+        raw, row = _read_table(file)
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise BadFileError(f"{file} cannot be read as minute bars: {error}") from error
     if missing := [name for name in COLUMNS if name not in raw.columns]:
         raise BadFileError(f"{file} lacks the columns {', '.join(missing)}; rename or add them")
@@ -100,7 +99,7 @@ def _read_file(file: Path) -> pl.DataFrame:
     volume = pl.when(silent).then(0.0).otherwise(pl.col("volume").cast(pl.Float64, strict=False)).alias("volume")
     return raw.select(
         pl.lit(str(file)).alias("file"),
-        pl.int_range(1, pl.len() + 1).alias("row"),
+        row.alias("row"),
         pl.col("symbol").cast(pl.String, strict=False).str.strip_chars().replace("", None),
         _moment(raw.schema["ts"], file).alias("ts"),
         pl.col("ts").cast(pl.String, strict=False).alias("ts_text"),
@@ -109,15 +108,13 @@ def _read_file(file: Path) -> pl.DataFrame:
     )
 
 
-def _read_csv(file: Path) -> pl.DataFrame:
-    """Read all cells as text; a line with too many cells and a cell that is no UTF-8 become unreadable cells."""
-    text = file.read_text(encoding="utf-8-sig", errors="replace")
-    lines = list(csv.reader(io.StringIO(text, newline="")))
-    if not lines:
-        raise BadFileError(f"{file} is empty; give minute bars with the columns {', '.join(COLUMNS)}")
-    width = len(lines[0])
-    cells = [line if len(line) == width and "\ufffd" not in "".join(line) else [None] * width for line in lines[1:]]
-    return pl.DataFrame(cells, schema=dict.fromkeys(lines[0], pl.String), orient="row")
+def _read_table(file: Path) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the columns as they stand in the file, and the number of each row."""
+    if file.suffix != ".parquet":
+        found = read_csv(file)
+        return found.cells, found.row
+    raw = pl.read_parquet(file)
+    return raw, pl.int_range(1, len(raw) + 1, eager=True)
 
 
 def _moment(kind: pl.DataType, file: Path) -> pl.Expr:

@@ -140,8 +140,16 @@ def test_odd_text_in_a_cell_breaks_its_row_only(tmp_path: Path) -> None:
     assert len(found.bars) == 1
     assert reasons(found.rejected) == [(1, REASONS[BarFault.UNREADABLE])]
     file.write_bytes(HEADER.encode() + b"A" * 200_000 + b"\n" + good)
-    with pytest.raises(BadFileError, match="cannot be read"):
-        read_bars(file)
+    assert reasons(read_bars(file).rejected) == [(1, REASONS[BarFault.UNREADABLE])]
+
+
+def test_a_stray_quote_loses_its_row_only_and_a_blank_line_none(tmp_path: Path) -> None:
+    lines = [f"A,2016-08-16 10:{minute:02}:00,1,2,0.5,1.5,10" for minute in range(60)]
+    lines[4] = '"' + lines[4]
+    lines[9] = ""
+    found = read_bars(write(tmp_path, *lines))
+    assert len(found.bars) == 58
+    assert reasons(found.rejected) == [(5, REASONS[BarFault.UNREADABLE])]
 
 
 def test_nothing_to_read_is_refused(tmp_path: Path) -> None:
