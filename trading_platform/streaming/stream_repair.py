@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from trading_platform.errors import JournalDamaged
 from trading_platform.ports import RecordHistory, RecordJournal
-from trading_platform.streaming.frame_stream import FIELD, FrameStream
+from trading_platform.streaming.frame_stream import FIELD, FrameStream, StreamExtent
 from trading_platform.wire.journal_records import RecordBatch, ScanStop, scan_records
 
 _COPY_BYTES = 1024 * 1024
@@ -21,12 +21,16 @@ class Completion:
 
 
 def complete_journal(journal: RecordJournal, history: RecordHistory, stream: FrameStream) -> Completion:
-    """Add to the journal what only the stream has, as far as it continues the journal; nothing when they disagree."""
+    """Add to the journal what only the stream has, as far as it continues the journal.
+
+    Nothing is taken from a stream that differs from the journal or shares no record with it: it may be the stream of
+    an earlier journal of the same session.
+    """
     begun = journal.last_number
     extent = stream.extent()
     if extent is None or extent.last <= begun:
         return Completion(0, begun)
-    contradiction = _disagreement(history, stream, first=extent.first, last=begun)
+    contradiction = _strangeness(extent, begun) or _disagreement(history, stream, first=extent.first, last=begun)
     if contradiction:
         return Completion(0, begun, contradiction)
     for entry_id, fields in stream.entries(begun + 1, extent.last):
@@ -68,6 +72,15 @@ def catch_up(history: RecordHistory, stream: FrameStream, *, after: int) -> int:
         stream.append([(number, batch.encoded(row)) for row, number in enumerate(numbers)])
         added += len(batch)
     return added
+
+
+def _strangeness(extent: StreamExtent, begun: int) -> str | None:
+    """Say why the stream cannot be told to be this journal's, None when both hold a record."""
+    if begun == 0:
+        return f"the journal is empty, the stream reaches record {extent.last}: it is another journal's"
+    if extent.first > begun:
+        return f"the stream begins at record {extent.first}, the journal ends at {begun}: no record is in both"
+    return None
 
 
 def _usable_end(history: RecordHistory, stream: FrameStream, *, first: int, last: int) -> tuple[str | None, int | None]:

@@ -351,3 +351,26 @@ def test_a_sync_that_fails_in_the_background_is_told_at_the_next_flush(
         live._sync_failure = None
         assert stream_records(client) == journal_records(tmp_path)
         assert len(journal_records(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("longer", [False, True])
+def test_a_journal_that_was_moved_away_is_begun_anew(
+    tmp_path: Path, store: RedisManager, client: redis.Redis, *, longer: bool
+) -> None:
+    with open_journal(tmp_path) as journal, recorder(journal, tmp_path, store) as live:
+        for number in range(20):
+            live.frame(b"of the first", number)
+    journal.folder.rename(tmp_path / "away")
+    door = Store(store.connect)
+    door.error = StoreUnavailable("shut") if longer else None
+    with open_journal(tmp_path) as journal, recorder(journal, tmp_path, door) as live:
+        assert live.counters.journal_repaired == 0
+        for number in range(30 if longer else 10):
+            assert live.frame(b"of the second", 100 + number) == number + 1
+        live.flush()
+        door.error = None
+        wait_until(lambda: live.counters.online)
+        assert live.counters.streams_rebuilt >= 1
+        assert live.counters.last_redis_failure is not None
+        assert [number for number, _ in journal_records(tmp_path)] == list(range(1, 31 if longer else 11))
+        assert stream_records(client) == journal_records(tmp_path)

@@ -42,7 +42,7 @@ def history(root: Path) -> JournalReader:
     return JournalReader(root, SHARD, SESSION)
 
 
-@pytest.mark.parametrize(("first", "last"), [(1, 9), (3, 9), (6, 9), (1, 5), (2, 3)])
+@pytest.mark.parametrize(("first", "last"), [(1, 9), (3, 9), (5, 9), (1, 5), (2, 3)])
 def test_the_journal_takes_over_what_continues_it(tmp_path: Path, stream: FrameStream, first: int, last: int) -> None:
     stream.append([record(number) for number in range(first, last + 1)])
     with fill(tmp_path, 5) as journal:
@@ -55,12 +55,13 @@ def test_the_journal_takes_over_what_continues_it(tmp_path: Path, stream: FrameS
     "entries",
     [
         [record(7)],  # a gap behind the journal's end
+        [record(6), record(7)],  # no record that both hold tells that they belong together
         [record(4), record(5, b"other"), record(6)],  # it disagrees about what the journal has
         [record(4), record(6)],  # it lacks what the journal has
-        [(6, b"no record")],
-        [(6, record(6)[1] + b"x")],
-        [(6, record(7)[1])],
-        [(6, record(6)[1] + record(7)[1])],
+        [record(5), (6, b"no record")],
+        [record(5), (6, record(6)[1] + b"x")],
+        [record(5), (6, record(7)[1])],
+        [record(5), (6, record(6)[1] + record(7)[1])],
     ],
 )
 def test_a_stream_that_does_not_continue_the_journal_gives_it_nothing(
@@ -75,6 +76,17 @@ def test_a_stream_that_does_not_continue_the_journal_gives_it_nothing(
         rebuilt = complete_stream(history(tmp_path), stream, last=5, window_bytes=WINDOW)
         assert rebuilt.contradiction
         assert stream_records(stream.client) == journal_records(tmp_path)
+
+
+def test_an_empty_journal_takes_nothing_from_the_stream_of_another(tmp_path: Path, stream: FrameStream) -> None:
+    stream.append([record(number) for number in range(1, 10)])
+    with fill(tmp_path, 0) as journal:
+        done = complete_journal(journal, history(tmp_path), stream)
+        assert (done.added, done.last, journal.last_number) == (0, 0, 0)
+        assert done.contradiction is not None
+        assert "another journal" in done.contradiction
+        complete_stream(history(tmp_path), stream, last=0, window_bytes=WINDOW)
+        assert stream.extent() is None
 
 
 def test_what_continues_is_taken_up_to_the_first_that_does_not(tmp_path: Path, stream: FrameStream) -> None:
