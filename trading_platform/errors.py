@@ -41,6 +41,10 @@ class JournalExists(JournalError):
     """A session that is to be played has a journal already; journals are never overwritten."""
 
 
+class SessionIsClosed(JournalError):
+    """A record that would stand after the one that closed the session."""
+
+
 class JournalDamaged(JournalError):
     """A record or segment that fails its checksum, or a gap in the numbers."""
 

@@ -10,12 +10,19 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from trading_platform.errors import JournalDamaged, JournalWriteFailed, MissingBlob, StoreUnavailable
+from trading_platform.errors import (
+    JournalDamaged,
+    JournalWriteFailed,
+    MissingBlob,
+    RecordFormatError,
+    SessionIsClosed,
+    StoreUnavailable,
+)
 from trading_platform.ports import RecordHistory, RecordJournal, StoreConnector
 from trading_platform.streaming.frame_stream import FrameStream
 from trading_platform.streaming.stream_repair import Completion, catch_up, complete_journal, complete_stream
 from trading_platform.wire import redis_keys
-from trading_platform.wire.journal_records import ControlType, RecordKind, encode_control
+from trading_platform.wire.journal_records import ControlType, RecordKind, decode_control, encode_control
 
 _REFUSALS = (RedisConnectionError, RedisTimeoutError, ResponseError, StoreUnavailable, JournalDamaged, MissingBlob)
 """Redis is away, loading, read-only, out of memory, its disk is full, the stream is not ours, or the journal's past
@@ -42,6 +49,9 @@ class RecorderCounters:
 class Recorder:
     """Record payloads and control records; several threads may record, each call is one record in one sequence.
 
+    After the record that closes the session nothing is taken any more: SessionIsClosed, also when the journal ended
+    with it before.
+
     The journal belongs to the caller, who closes it after the recorder.
     """
 
@@ -66,6 +76,7 @@ class Recorder:
         self._clock: dict[int, int] = {}  # thread -> its last receive time as given
         self._stream: FrameStream | None = None
         self._sync_failure: JournalWriteFailed | None = None
+        self._closed = False  # the session, by its record
         self._dirty = threading.Event()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -84,6 +95,7 @@ class Recorder:
             self._repair(stream)
         except _REFUSALS as error:
             self._note_refusal(error)
+        self._closed = self._ends_closed()
         for work in (self._keep_synced, self._keep_connected):
             thread = threading.Thread(target=work, name=f"recorder-{work.__name__}", daemon=True)
             thread.start()
@@ -124,7 +136,8 @@ class Recorder:
         """Record something that can change an output, `content` stored first and named by its sha256."""
         if content is not None:
             fields["sha256"] = self._store_content(content)
-        return self._record(RecordKind.CONTROL, encode_control(control, **fields), received_ns, socket)
+        closes = control is ControlType.SESSION_CLOSED
+        return self._record(RecordKind.CONTROL, encode_control(control, **fields), received_ns, socket, closes=closes)
 
     def flush(self) -> None:
         """Write what was recorded to the journal, then to the stream.
@@ -165,15 +178,38 @@ class Recorder:
         """Close."""
         self.close()
 
-    def _record(self, kind: RecordKind, body: bytes, received_ns: int, socket: int) -> int:
+    def _record(self, kind: RecordKind, body: bytes, received_ns: int, socket: int, *, closes: bool = False) -> int:
         with self._append_guard:
+            self._refuse_when_closed()
             # one clock serves all threads, but they reach this point in any order: each is compared with itself
             thread = socket if kind is not RecordKind.CONTROL else -1 - socket
             before = self._clock.get(thread, received_ns if self._clock else self._journal.last_received_ns)
             if received_ns < before:
                 self._note_clock_step(before, received_ns, socket)
             self._clock[thread] = received_ns
-            return self._append(kind, body, received_ns, socket)
+            number = self._append(kind, body, received_ns, socket)
+            self._closed = closes
+            return number
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise SessionIsClosed(
+                f"the journal of {self._session}, shard {self._shard}, ends with record {self.last_number}, which closes "
+                "the session: move its folder away to record the session anew, or record into another shard"
+            )
+
+    def _ends_closed(self) -> bool:
+        """Return whether the journal ends with the record that closes the session."""
+        last = self._journal.last_number
+        if last == 0:
+            return False
+        try:
+            batch = self._history.read(last - 1, 1)
+            if not len(batch) or int(batch.table["kind"][0]) != RecordKind.CONTROL:
+                return False
+            return decode_control(batch.body(0)).type is ControlType.SESSION_CLOSED
+        except (JournalDamaged, RecordFormatError):
+            return False  # it can be read by nobody, and what comes now has to be kept
 
     def _append(self, kind: RecordKind, body: bytes, received_ns: int, socket: int) -> int:
         stamp = max(received_ns, self._journal.last_received_ns)

@@ -9,7 +9,7 @@ import pytest
 import redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from trading_platform.errors import JournalWriteFailed, StoreUnavailable
+from trading_platform.errors import JournalWriteFailed, SessionIsClosed, StoreUnavailable
 from trading_platform.storage import journal_writer
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
 from trading_platform.storage.journal import JournalReader
@@ -374,3 +374,41 @@ def test_a_journal_that_was_moved_away_is_begun_anew(
         assert live.counters.last_redis_failure is not None
         assert [number for number, _ in journal_records(tmp_path)] == list(range(1, 31 if longer else 11))
         assert stream_records(client) == journal_records(tmp_path)
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("compress", [False, True])
+def test_nothing_is_recorded_behind_the_close(
+    tmp_path: Path, store: RedisManager, client: redis.Redis, *, again: bool, compress: bool
+) -> None:
+    with open_journal(tmp_path) as journal:
+        live = recorder(journal, tmp_path, store).start()
+        live.frame(b"x", 1)
+        live.control(ControlType.SESSION_CLOSED, received_ns=2)
+        if again:
+            live.close()
+            journal.close(compress=compress)
+            journal = open_journal(tmp_path)
+            live = recorder(journal, tmp_path, store).start()
+        with pytest.raises(SessionIsClosed, match=r"record 2.*move its folder away"):
+            live.frame(b"late", 3)
+        with pytest.raises(SessionIsClosed):
+            live.control(ControlType.SESSION_OPENED, received_ns=1)
+        live.close()
+        journal.close()
+    assert [number for number, _ in journal_records(tmp_path)] == [1, 2]
+    assert stream_records(client) == journal_records(tmp_path)
+
+
+def test_a_close_that_only_the_stream_has_closes_too(tmp_path: Path, store: RedisManager, client: redis.Redis) -> None:
+    with open_journal(tmp_path) as journal, recorder(journal, tmp_path, store) as live:
+        live.frame(b"x", 1)
+        live.control(ControlType.SESSION_CLOSED, received_ns=2)
+        live.flush()
+        journal.close(compress=False)
+    path = journal.folder / "000001.journal"
+    path.write_bytes(path.read_bytes()[:-5])
+    with open_journal(tmp_path) as journal, recorder(journal, tmp_path, store) as live:
+        assert live.last_number == 2
+        with pytest.raises(SessionIsClosed):
+            live.text(b"late", 3)
