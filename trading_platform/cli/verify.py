@@ -24,7 +24,8 @@ def verify(
 
     Example: trading-platform verify data/journal/k1/20260820
 
-    Exit codes: 0 whole, 2 it is no journal, 3 something is damaged, torn or missing (each is named).
+    Exit codes: 0 whole, 2 it is no journal, 3 something is damaged, torn, missing or out of
+    order (each is named).
     """
     place = journal_place(journal)
     report = verify_journal(place.root, place.shard, place.session)
@@ -39,7 +40,7 @@ def verify(
 
 def _faults(report: JournalReport) -> list[str]:
     torn = [f"the last {report.torn_tail} bytes are no whole record"] if report.torn_tail else []
-    return [*(str(damage) for damage in report.damages), *report.bad_content, *torn]
+    return [*(str(damage) for damage in report.damages), *report.bad_content, *report.disorder, *torn]
 
 
 def _facts(report: JournalReport) -> dict[str, Any]:

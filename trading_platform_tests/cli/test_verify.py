@@ -45,3 +45,13 @@ def test_missing_content_is_named(journal: Path) -> None:
     code, _, errors = verify(journal)
     assert code == 3
     assert gone.name in errors
+
+
+def test_a_second_session_in_one_journal_is_named_and_exits_3(journal: Path) -> None:
+    with JournalWriter.open(journal.parent.parent, SHARD, SESSION) as writer:
+        for item in DATA.items[:20]:
+            writer.append(item.kind, item.body, item.received_ns)
+    code, _, errors = verify(journal)
+    assert code == 3
+    assert f"record {len(DATA) + 1} opens the session" in errors
+    assert f"behind record {len(DATA)}, which closes the session" in errors

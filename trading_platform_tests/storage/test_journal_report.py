@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from trading_platform.storage.journal import verify_journal
 from trading_platform.wire.journal_records import ControlType, RecordKind, encode_control
 from trading_platform_tests.storage.journals import SESSION, SHARD, open_writer, write
@@ -7,12 +9,52 @@ from trading_platform_tests.storage.journals import SESSION, SHARD, open_writer,
 FOLDER = Path(SHARD) / "20260701"
 
 
+OPENED = encode_control(ControlType.SESSION_OPENED, session="2026-07-01")
+CLOSED = encode_control(ControlType.SESSION_CLOSED)
+
+
+def write_controls(root: Path, *bodies: bytes, compress: bool = False) -> None:
+    """Append records: what is not JSON becomes a frame."""
+    with open_writer(root) as writer:
+        for body in bodies:
+            kind = RecordKind.CONTROL if body.startswith(b"{") else RecordKind.FRAME
+            writer.append(kind, body, 1000)
+        writer.close(compress=compress)
+
+
 def test_a_whole_journal_is_counted(tmp_path: Path) -> None:
-    write(tmp_path, [b"abc", b"de"], compress=True)
-    write(tmp_path, [b"f"])
+    write_controls(tmp_path, OPENED, b"abc", b"de", compress=True)
+    write_controls(tmp_path, b"f", CLOSED)
     report = verify_journal(tmp_path, SHARD, SESSION)
-    assert (report.segments, report.records, report.bytes, report.first_number, report.last_number) == (2, 3, 6, 1, 3)
+    assert (report.segments, report.records, report.first_number, report.last_number) == (2, 5, 1, 5)
+    assert report.bytes == len(OPENED) + len(CLOSED) + 6
     assert report.is_whole
+
+
+@pytest.mark.parametrize(
+    ("bodies", "faults"),
+    [
+        ((OPENED, b"a"), []),  # still being written
+        ((b"a", b"b"), ["record 1 does not open the session"]),
+        ((CLOSED,), ["record 1 does not open the session"]),
+        ((b"a", OPENED), ["record 1 does not open the session", "record 2 opens the session, which only record 1 may"]),
+        ((OPENED, b"a", OPENED, b"b"), ["record 3 opens the session, which only record 1 may"]),
+        ((OPENED, CLOSED, b"a", b"b"), ["records stand behind record 2, which closes the session"]),
+        ((OPENED, CLOSED, b"a", CLOSED), ["records stand behind record 2, which closes the session"]),
+    ],
+)
+def test_records_that_open_and_close_stand_at_the_ends(
+    tmp_path: Path, bodies: tuple[bytes, ...], faults: list[str]
+) -> None:
+    write_controls(tmp_path, *bodies)
+    report = verify_journal(tmp_path, SHARD, SESSION)
+    assert list(report.disorder) == faults
+    assert report.is_whole == (not faults)
+
+
+def test_an_empty_journal_is_in_order(tmp_path: Path) -> None:
+    write_controls(tmp_path)
+    assert verify_journal(tmp_path, SHARD, SESSION).is_whole
 
 
 def test_content_that_a_record_names_is_checked(tmp_path: Path) -> None:
