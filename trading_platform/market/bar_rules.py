@@ -33,6 +33,8 @@ class BarFault(IntEnum):
     OFF_PRICE_GRID = 9
     PRICE_TOO_LARGE = 10
     DAY_VOLUME_TOO_LARGE = 11
+    NOT_POSITIVE = 12
+    NO_PRICE_ON_WIRE = 13
 
 
 REASONS: dict[BarFault, str] = {
@@ -48,15 +50,18 @@ REASONS: dict[BarFault, str] = {
     BarFault.OFF_PRICE_GRID: "a price has more decimals than the wire carries",
     BarFault.PRICE_TOO_LARGE: "a price is larger than a price word holds",
     BarFault.DAY_VOLUME_TOO_LARGE: "the day's volume is larger than a volume word holds",
+    BarFault.NOT_POSITIVE: "a price is zero or negative; those of shares and indices are positive",
+    BarFault.NO_PRICE_ON_WIRE: "a price of zero is no price on the wire",
 }
 """Each fault in words."""
 
 
 def row_faults(start_ns: Ints, prices: Floats, volume: Floats) -> Faults:
-    """Judge each bar alone; `prices` is (4, rows): open, high, low, close; NaN means empty."""
+    """Judge each bar of a share or an index alone; `prices` is (4, rows): open, high, low, close; NaN means empty."""
     opened, high, low, close = prices
     faults = np.zeros(len(start_ns), np.uint8)
     _mark(faults, BarFault.UNREADABLE, ~(np.isfinite(prices).all(axis=0) & np.isfinite(volume)))
+    _mark(faults, BarFault.NOT_POSITIVE, (prices <= 0.0).any(axis=0))
     _mark(faults, BarFault.OFF_MINUTE, start_ns % NS_PER_MINUTE != 0)
     _mark(faults, BarFault.HIGH_BELOW_LOW, high < low)
     outside = (opened > high) | (opened < low) | (close > high) | (close < low)
@@ -72,9 +77,13 @@ def price_words(prices: Floats, divisor: float) -> Ints:
 
 
 def wire_faults(prices: Floats, divisor: float) -> Faults:
-    """Judge whether a price word gives each price of a bar back exactly; `prices` as in `row_faults`, all finite."""
+    """Judge whether a price word gives each price of a bar back exactly; `prices` as in `row_faults`, all finite.
+
+    A word of zero is how Kite says that there is no price.
+    """
     scaled = np.rint(prices * divisor)
     faults = np.zeros(prices.shape[1], np.uint8)
+    _mark(faults, BarFault.NO_PRICE_ON_WIRE, (scaled == 0.0).any(axis=0))
     _mark(faults, BarFault.PRICE_TOO_LARGE, (np.abs(scaled) > MAX_PRICE_WORD).any(axis=0))
     _mark(faults, BarFault.OFF_PRICE_GRID, (scaled / divisor != prices).any(axis=0))
     return faults

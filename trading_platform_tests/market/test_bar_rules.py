@@ -29,7 +29,10 @@ def judge(prices: tuple[float, ...] = GOOD, volume: float = 5.0, start: int = NS
         (GOOD, 5.0, NS_PER_MINUTE, BarFault.NONE),
         (GOOD, 0.0, 0, BarFault.NONE),
         ((10.0, 10.0, 10.0, 10.0), 1.0, 0, BarFault.NONE),
-        ((-3.0, -1.0, -4.0, -2.0), 1.0, 0, BarFault.NONE),
+        ((0.01, 0.01, 0.01, 0.01), 1.0, 0, BarFault.NONE),
+        ((-3.0, -1.0, -4.0, -2.0), 1.0, 0, BarFault.NOT_POSITIVE),
+        ((10.0, 12.0, 0.0, 11.0), 1.0, 0, BarFault.NOT_POSITIVE),
+        ((0.0, 0.0, 0.0, 0.0), 0.0, 0, BarFault.NOT_POSITIVE),
         ((10.0, math.nan, 9.0, 11.0), 5.0, 0, BarFault.UNREADABLE),
         ((10.0, math.inf, 9.0, 11.0), 5.0, 0, BarFault.UNREADABLE),
         (GOOD, math.nan, 0, BarFault.UNREADABLE),
@@ -58,13 +61,19 @@ def test_every_fault_is_said_in_words() -> None:
 @given(st.integers(-(2**31) + 1, 2**31 - 1), st.sampled_from([100.0, 10_000.0, 10_000_000.0]))
 def test_every_word_is_on_its_own_grid(word: int, divisor: float) -> None:
     price = np.full((4, 1), word / divisor)
-    assert wire_faults(price, divisor).tolist() == [0]
+    assert wire_faults(price, divisor).tolist() == [0 if word else int(BarFault.NO_PRICE_ON_WIRE)]
     assert price_words(price, divisor).ravel().tolist() == [word] * 4
 
 
 def test_prices_between_words_and_beyond_them_are_refused() -> None:
     prices = np.array([[10.005, 10.05, 3e7], [11.0, 11.0, 3e7], [9.0, 9.0, 3e7], [10.0, 10.0, 3e7]])
     expected = [BarFault.OFF_PRICE_GRID, BarFault.NONE, BarFault.PRICE_TOO_LARGE]
+    assert wire_faults(prices, 100.0).tolist() == [int(fault) for fault in expected]
+
+
+def test_a_price_that_the_wire_rounds_to_nothing_is_no_price() -> None:
+    prices = np.array([[0.004, 0.01, -0.01], [1.0] * 3, [0.004, 0.01, -0.01], [1.0] * 3])
+    expected = [BarFault.NO_PRICE_ON_WIRE, BarFault.NONE, BarFault.NONE]
     assert wire_faults(prices, 100.0).tolist() == [int(fault) for fault in expected]
 
 
