@@ -1,6 +1,6 @@
 """Read minute bars from Parquet or CSV files; broken rows are set aside with their file, row and reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from trading_platform.batch.bar_csv import read_csv
+from trading_platform.batch.bar_indices import find_indices
 from trading_platform.errors import BadFileError, NoSessionError, UnknownSessionDate
 from trading_platform.market.bar_rules import (
     REASONS,
@@ -37,12 +38,13 @@ _AWARE_FORMAT = "%Y-%m-%dT%H:%M:%S%.f%z"
 class BarInput:
     """Good bars in order of symbol and ts (aware, IST; volume null for an index), and the rows that were set aside.
 
-    `rejected` has the columns file, row (1 is the first below the header; lines of a CSV), symbol, ts, reason.
+    `indices` tells of each index why it is one. `rejected` has the columns file, row (1 is the first below the header,
+    in a CSV each line counts), symbol, ts, reason.
     """
 
     bars: pl.DataFrame
     rejected: pl.DataFrame
-    indices: tuple[str, ...]
+    indices: Mapping[str, str]
 
     @property
     def sessions(self) -> list[date]:
@@ -55,15 +57,15 @@ def read_bars(
 ) -> BarInput:
     """Read one file or all .parquet and .csv files of a folder.
 
-    An index is what `indices` names; without names, each symbol whose volume is zero in every good
-    row, or absent in every row of its file. With `table`,
+    An index is what `indices` names, and what `find_indices` finds; its volume may be zero or absent. With `table`,
     rows outside the phases of NSE cash are set aside and a date without a session refuses everything. `for_wire` also
     sets aside what Kite's packets cannot carry exactly. Raise BadFileError, NoSessionError, UnknownSessionDate.
     """
     rows = pl.concat([_read_file(file) for file in _files(path)]).with_row_index("order")
-    rows = _judge_rows(rows)
-    known = _indices(rows, indices)
+    known = find_indices(rows, indices)
     rows = rows.with_columns(is_index=pl.col("symbol").is_in(list(known)).fill_null(value=False))
+    silent = pl.col("is_index") & pl.col("no_volume")
+    rows = _judge_rows(rows.with_columns(volume=pl.when(silent).then(0.0).otherwise("volume")))
     rows = _mark(rows, pl.col("is_index") & (pl.col("volume") != 0), BarFault.VOLUME_ON_INDEX)
     if table is not None:
         rows = _mark(rows, ~_in_session(rows, table), BarFault.OUTSIDE_SESSION)
@@ -94,9 +96,6 @@ def _read_file(file: Path) -> pl.DataFrame:
     if raw.schema["volume"] == pl.String:
         raw = raw.with_columns(pl.col("volume").str.strip_chars().replace("", None))
     numbers = [pl.col(name).cast(pl.Float64, strict=False) for name in PRICES]
-    # a symbol that never has a volume is an index, as our own files write it
-    silent = pl.col("volume").is_null().all().over("symbol")
-    volume = pl.when(silent).then(0.0).otherwise(pl.col("volume").cast(pl.Float64, strict=False)).alias("volume")
     return raw.select(
         pl.lit(str(file)).alias("file"),
         row.alias("row"),
@@ -104,7 +103,8 @@ def _read_file(file: Path) -> pl.DataFrame:
         _moment(raw.schema["ts"], file).alias("ts"),
         pl.col("ts").cast(pl.String, strict=False).alias("ts_text"),
         *numbers,
-        volume,
+        pl.col("volume").cast(pl.Float64, strict=False),
+        pl.col("volume").is_null().alias("no_volume"),
     )
 
 
@@ -144,15 +144,6 @@ def _judge_rows(rows: pl.DataFrame) -> pl.DataFrame:
     good = rows.filter(pl.col("fault") == 0)
     later = good.filter(~pl.struct("symbol", "ts").is_first_distinct())["order"]
     return _mark(rows, pl.col("order").is_in(later.implode()), BarFault.DUPLICATE)
-
-
-def _indices(rows: pl.DataFrame, named: Sequence[str]) -> tuple[str, ...]:
-    if named:
-        if unknown := sorted(set(named) - set(rows["symbol"])):
-            raise BadFileError(f"no row of the files belongs to the index {', '.join(unknown)}; mend --index")
-        return tuple(sorted(named))
-    good = rows.filter(pl.col("fault") == 0).group_by("symbol").agg(pl.col("volume").max())
-    return tuple(good.filter(pl.col("volume") == 0)["symbol"].sort())
 
 
 def _in_session(rows: pl.DataFrame, table: SessionTable) -> pl.Expr:
@@ -211,7 +202,7 @@ def _with_faults(rows: pl.DataFrame, judge: Callable[[pl.DataFrame], Faults]) ->
     return rows.with_columns(fault=pl.Series(faults))
 
 
-def _split(rows: pl.DataFrame, indices: tuple[str, ...]) -> BarInput:
+def _split(rows: pl.DataFrame, indices: Mapping[str, str]) -> BarInput:
     volume = pl.when("is_index").then(None).otherwise(pl.col("volume").cast(pl.Int64, strict=False))
     good = rows.filter(pl.col("fault") == 0).select("symbol", "ts", *PRICES, volume.alias("volume"))
     words = {int(fault): reason for fault, reason in REASONS.items()}

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from trading_platform.batch.bar_files import COLUMNS, read_bars
+from trading_platform.batch.bar_indices import KNOWN, MOVING
 from trading_platform.errors import BadFileError, NoSessionError, UnknownSessionDate
 from trading_platform.market.bar_rules import REASONS, BarFault
 from trading_platform.market.clock import IST
@@ -84,7 +85,7 @@ def test_an_index_is_named_or_known_by_its_volume_of_zero(tmp_path: Path) -> Non
     ]
     file = write(tmp_path, *lines, "A,2016-08-16 09:16:00,1,2,1,1,4")
     by_volume = read_bars(file)
-    assert by_volume.indices == ("I",)
+    assert by_volume.indices == {"I": MOVING}
     assert by_volume.bars["volume"].to_list() == [0, 4, None, None]
     by_name = read_bars(file, indices=["A"])
     assert by_name.bars["volume"].to_list() == [None, 0, 0]
@@ -165,6 +166,7 @@ def test_real_minutes_are_all_good() -> None:
         assert found.rejected.is_empty()
         assert len(found.bars) == len(pl.read_parquet(file))
         assert len(found.indices) == 12
+        assert set(found.indices.values()) == {KNOWN}
 
 
 def test_a_symbol_that_never_has_a_volume_is_an_index_and_a_hole_in_another_is_not(tmp_path: Path) -> None:
@@ -177,6 +179,29 @@ def test_a_symbol_that_never_has_a_volume_is_an_index_and_a_hole_in_another_is_n
         "B,2016-08-16 09:15:00,1,2,0.5,1.5,many",
     )
     found = read_bars(file)
-    assert found.indices == ("INDEX",)
+    assert found.indices == {"INDEX": MOVING}
     assert found.bars.select("symbol", "volume").rows() == [("A", 10), ("INDEX", None), ("INDEX", None)]
     assert reasons(found.rejected) == [(4, REASONS[BarFault.UNREADABLE]), (5, REASONS[BarFault.UNREADABLE])]
+
+
+def test_a_share_that_never_trades_stays_a_share(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        "QUIET,2016-08-16 09:15:00,5,5,5,5,0",
+        "QUIET,2016-08-16 09:16:00,5,5,5,5,0",
+        "GONE,2016-08-16 09:15:00,5,5,5,5,",
+        "NIFTY50,2016-08-16 09:15:00,5,5,5,5,",
+    )
+    found = read_bars(file)
+    assert found.indices == {"NIFTY50": KNOWN}
+    assert found.bars.select("symbol", "volume").rows() == [("NIFTY50", None), ("QUIET", 0), ("QUIET", 0)]
+    assert reasons(found.rejected) == [(3, REASONS[BarFault.UNREADABLE])]
+
+
+def test_volume_absent_in_one_file_and_there_in_another_makes_no_index(tmp_path: Path) -> None:
+    write(tmp_path, "A,2016-08-16 09:15:00,1,2,0.5,1.5,", name="a.csv")
+    write(tmp_path, "A,2016-08-17 09:15:00,1,2,0.5,1.5,10", name="b.csv")
+    found = read_bars(tmp_path)
+    assert found.indices == {}
+    assert found.bars["volume"].to_list() == [10]
+    assert reasons(found.rejected) == [(1, REASONS[BarFault.UNREADABLE])]
