@@ -1,17 +1,19 @@
 """`trading-platform play`: minute bars, from files or made up, become a journal and a stream of Kite frames."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Self
 
 import orjson
-import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from trading_platform.batch.bar_files import BarInput
+from trading_platform.cli.bar_report import tell_indices, tell_rejected
 from trading_platform.cli.play_inputs import (
     DEFAULT_SESSION,
     SessionInput,
@@ -19,6 +21,7 @@ from trading_platform.cli.play_inputs import (
     sessions_of_files,
     synthetic_dates,
     synthetic_sessions,
+    warn_of_fno_hours,
 )
 from trading_platform.cli.play_records import prepare, refuse_existing
 from trading_platform.errors import PlatformError, SettingsError
@@ -32,14 +35,17 @@ from trading_platform.streaming.recorder import Recorder
 _REFUSED = 2
 _SET_ASIDE = 3
 _STOPPED = 130
-_SHOWN_ROWS = 20
 
 _HELP = f"""Play minute bars as Kite frames into the journal and Redis, as the feed would have recorded them.
 
-Bars come from --bars, or from the synthetic market when no file is given. Columns of a file: symbol, ts (start of the
-minute; without a zone it is IST), open, high, low, close, volume. A symbol whose volume is zero in every row is taken
-for an index; --index says otherwise. Each date is a session of its own, played in order; a session that has a journal
-already is refused.
+Bars come from --bars, or from the synthetic market with --synthetic. Columns of a file: symbol, ts (start of the
+minute; without a zone it is IST), open, high, low, close, volume. A symbol is taken for an index when --index names it
+or its name is known (NIFTY 50, INDIA VIX, SENSEX, ...), and without any --index also when it moves and its volume is
+zero or absent in every row; what was taken for an index is said on stderr. Each date is a session of its own, played
+in order; a session that has a journal already is refused.
+
+All other symbols of a file are played as cash shares without F&O: a file has no derivatives to tell F&O names by. From
+3 August 2026 on their hours differ (F&O names go over to the closing auction earlier); that is said on stderr too.
 
 Examples:
 
@@ -54,11 +60,11 @@ files were set aside (each is named on stderr); 130 stopped by the user.
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Plan:
-    """The sessions to play, and what was set aside of the files they come from."""
+    """The sessions to play, and what was read of the files they come from."""
 
     dates: list[date]
     sessions: Iterable[SessionInput]
-    rejected: pl.DataFrame | None
+    found: BarInput | None
 
 
 def register(app: typer.Typer) -> None:
@@ -104,8 +110,8 @@ def _command(
     except KeyboardInterrupt:
         _say("stopped: the session that was playing ends early in its journal; move that away to play it again")
         raise typer.Exit(_STOPPED) from None
-    if plan.rejected is not None and len(plan.rejected):
-        _complain(plan.rejected)
+    if plan.found is not None and len(plan.found.rejected):
+        tell_rejected(plan.found)
         raise typer.Exit(_SET_ASIDE)
 
 
@@ -114,15 +120,17 @@ def _refuse_contradictions(
 ) -> None:
     if bars is not None and (synthetic or session is not None):
         raise SettingsError("--bars plays the dates of its files; leave --synthetic and --session out")
-    if speed is not None and not speed > 0.0:
-        raise SettingsError(f"--speed {speed} must be more than zero; leave it out to play as fast as possible")
+    if bars is None and not synthetic:
+        raise SettingsError("say what to play: --bars FILE for minute bars of a file, or --synthetic for made-up ones")
+    if speed is not None and not (math.isfinite(speed) and speed > 0.0):
+        raise SettingsError(f"--speed {speed} must be a number above zero; leave it out to play as fast as possible")
 
 
 def _plan_files(path: Path, indices: list[str], table: SessionTable) -> _Plan:
     found = read_input(path, indices, table)
-    if found.indices and not indices:
-        _say(f"taken for indices, their volume is zero throughout: {', '.join(found.indices)}")
-    return _Plan(found.sessions, sessions_of_files(found, table), found.rejected)
+    tell_indices(found)
+    warn_of_fno_hours(found.sessions, table, _say)
+    return _Plan(found.sessions, sessions_of_files(found, table), found)
 
 
 def _play_all(plan: _Plan, settings: Settings, *, table: SessionTable, speed: float | None) -> Iterator[PlaySummary]:
@@ -130,6 +138,8 @@ def _play_all(plan: _Plan, settings: Settings, *, table: SessionTable, speed: fl
     manager = RedisManager(url, settings.valkey_dir)
     try:
         client = manager.connect()
+        for warning in manager.report.warnings if manager.report else ():
+            _say(f"warning: {warning}")
         for given in plan.sessions:
             play = prepare(given, settings, settings.shard, table=table, client=client, say=_say)
             yield _record(play, settings, manager, speed=speed)
@@ -183,16 +193,6 @@ def _sentence(summary: PlaySummary) -> str:
         f"{summary.ticks} ticks of {summary.bars} bars of {summary.instruments} instruments, "
         f"{summary.payload_bytes / 1e6:.1f} MB in {summary.seconds:.1f} s ({rate:,.0f} ticks/s)"
     )
-
-
-def _complain(rejected: pl.DataFrame) -> None:
-    counts = rejected.group_by("reason").len().sort("reason")
-    reasons = "; ".join(f"{reason}: {count}" for reason, count in counts.iter_rows())
-    _say(f"{len(rejected)} rows set aside ({reasons})")
-    for file, row, symbol, ts, reason in rejected.head(_SHOWN_ROWS).iter_rows():
-        _say(f"{file} row {row}: {symbol} {ts}: {reason}")
-    if len(rejected) > _SHOWN_ROWS:
-        _say(f"and {len(rejected) - _SHOWN_ROWS} more")
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,6 @@
 """What `trading-platform play` plays: sessions of bar files, or sessions of the synthetic market, in date order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -49,6 +49,21 @@ def sessions_of_files(found: BarInput, table: SessionTable) -> Iterator[SessionI
         follows = known is not None and known[0] == _session_before(session, table)
         yield SessionInput(session, bars, here, known[1] if known is not None and follows else {})
         known = (session, last_closes(bars))
+
+
+def warn_of_fno_hours(sessions: list[date], table: SessionTable, say: Callable[[str], None]) -> None:
+    """Say for which sessions it matters that every share of the files is played as one without F&O."""
+    differ = [
+        day
+        for day in sessions
+        if table.session(SessionClass.NSE_CASH_FNO, day).phases != table.session(SessionClass.NSE_CASH, day).phases
+    ]
+    if differ:
+        say(
+            f"warning: on {len(differ)} sessions ({differ[0]} to {differ[-1]}) F&O names have other hours than other "
+            "shares (closing auction); a file does not tell which names have F&O, so all are played with the hours of "
+            "shares without"
+        )
 
 
 def synthetic_dates(last: date, count: int, table: SessionTable) -> list[date]:

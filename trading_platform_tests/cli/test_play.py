@@ -6,8 +6,7 @@ import numpy as np
 import orjson
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from trading_platform.batch.instrument_dump import read_dump
 from trading_platform.calc.volume_baseline import INTERVALS, BaselineBlock
@@ -33,7 +32,8 @@ I,2016-08-16 09:16:00,505,505,505,505,0
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "d"
     monkeypatch.setenv("TP_DATA_DIR", str(folder))
-    monkeypatch.setenv("TP_SETTINGS_FILE", str(tmp_path / "none.toml"))
+    (tmp_path / "empty.toml").touch()
+    monkeypatch.setenv("TP_SETTINGS_FILE", str(tmp_path / "empty.toml"))
     for name in ("TP_REDIS_URL", "TP_SHARD"):
         monkeypatch.delenv(name, raising=False)
     yield folder
@@ -72,7 +72,7 @@ def test_a_file_is_played_into_a_journal_that_gives_its_bars_back(data: Path, tm
     assert result.exit_code == 0, result.output
     assert "2016-08-16: " in result.stdout
     assert "5 bars of 2 instruments" in result.stdout
-    assert "taken for indices, their volume is zero throughout: I" in result.stderr
+    assert "taken for indices (moves, without volume throughout): I" in result.stderr
     session = date(2016, 8, 16)
     controls, payloads, reader = read_back(data, session)
     instruments = from_block(reader.blob(str(controls[3].sha256)))
@@ -120,6 +120,23 @@ def test_broken_rows_are_named_and_the_rest_is_played(data: Path, tmp_path: Path
     assert "5 bars of 2 instruments" in result.stdout
 
 
+def test_the_volume_of_a_row_set_aside_is_in_no_other_bar(data: Path, tmp_path: Path) -> None:
+    rows = (
+        "A,2016-08-16 09:15:00,10,12,9,11,100\n"
+        "A,2016-08-16 09:16:00,11,11,0,11,700\n"
+        "A,2016-08-16 09:17:00,11,11,-1,11,7000\n"
+        "A,2016-08-16 09:18:00,11,12,11,12,40\n"
+    )
+    result = play("--bars", write(tmp_path, rows))
+    assert result.exit_code == 3
+    assert "row 2: A 2016-08-16 09:16:00: a price is zero or negative" in result.stderr
+    assert "row 3: A 2016-08-16 09:17:00: a price is zero or negative" in result.stderr
+    _, payloads, _ = read_back(data, date(2016, 8, 16))
+    bars = rebuild(tick for payload in payloads for tick in naive_ticks(payload))
+    assert [bar.volume for _, bar in sorted(bars.items())] == [100, 40]
+    assert max(tick.day_volume or 0 for payload in payloads for tick in naive_ticks(payload)) == 140
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -140,7 +157,11 @@ def test_what_cannot_be_played_is_refused_before_anything_is_written(
     ("arguments", "says"),
     [
         (["--bars", "x.csv", "--synthetic"], "--synthetic"),
+        ([], "--bars FILE"),
+        (["--speed", "2"], "--synthetic"),
         (["--synthetic", "--speed", "0"], "--speed"),
+        (["--synthetic", "--speed", "inf"], "--speed inf"),
+        (["--synthetic", "--speed", "nan"], "--speed nan"),
         (["--synthetic", "--session", "2026-08-15"], "2026-08-15"),
         (["--bars", "missing.csv"], "missing.csv"),
         (["--synthetic", "--shard", "NOT A SHARD"], "shard"),

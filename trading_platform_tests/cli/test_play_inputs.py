@@ -10,6 +10,7 @@ from trading_platform.cli.play_inputs import (
     sessions_of_files,
     synthetic_dates,
     synthetic_sessions,
+    warn_of_fno_hours,
 )
 from trading_platform.errors import BadFileError, NoSessionError
 from trading_platform.market.sessions import SessionClass, load_session_table
@@ -31,13 +32,13 @@ def test_files_are_split_by_date_with_the_closes_of_the_session_before(tmp_path:
         ("A", "2016-08-16", 10, 5),
         ("A", "2016-08-17", 11, 5),
         ("B", "2016-08-17", 20, 5),
-        ("I", "2016-08-17", 500, 0),
+        ("NIFTY 50", "2016-08-17", 500, 0),
     )
     made = list(sessions_of_files(read_bars(file), TABLE))
     assert [one.session for one in made] == [date(2016, 8, 16), date(2016, 8, 17), date(2016, 8, 19)]
     # the 18th was a session without bars here, so its closes are not known on the 19th
     assert [one.previous_closes for one in made] == [{}, {"A": 10.0}, {}]
-    assert [[one.tradingsymbol for one in each.instruments] for each in made] == [["A"], ["A", "B", "I"], ["A"]]
+    assert [[one.tradingsymbol for one in each.instruments] for each in made] == [["A"], ["A", "B", "NIFTY 50"], ["A"]]
     assert len({each.instruments[0].token for each in made}) == 1
     assert [one.is_index for one in made[1].instruments] == [False, False, True]
 
@@ -59,3 +60,12 @@ def test_synthetic_sessions_come_in_order() -> None:
     made = list(synthetic_sessions([date(2024, 10, 31), date(2024, 11, 1)], 1, 2, table=TABLE))
     assert [one.session for one in made] == [date(2024, 10, 31), date(2024, 11, 1)]
     assert [len(one.instruments) for one in made] == [47, 47]
+
+
+def test_sessions_with_other_hours_for_fno_names_are_warned_of() -> None:
+    said: list[str] = []
+    warn_of_fno_hours([date(2016, 8, 16), date(2026, 7, 31)], TABLE, said.append)
+    assert said == []
+    warn_of_fno_hours([date(2026, 7, 31), date(2026, 8, 3), date(2026, 8, 4)], TABLE, said.append)
+    assert len(said) == 1
+    assert "2 sessions (2026-08-03 to 2026-08-04)" in said[0]
