@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from trading_platform.batch.bar_files import BarInput, read_bars
+from trading_platform.batch.bars import FILE, SYNTHETIC
 from trading_platform.errors import BadFileError
 from trading_platform.market.instruments import Instrument
 from trading_platform.market.sessions import SessionClass, SessionTable
@@ -27,6 +28,7 @@ class SessionInput:
     bars: pl.DataFrame
     instruments: tuple[Instrument, ...]
     previous_closes: dict[str, float]
+    source: str
 
 
 def read_input(path: Path, indices: list[str], table: SessionTable) -> BarInput:
@@ -47,7 +49,7 @@ def sessions_of_files(found: BarInput, table: SessionTable) -> Iterator[SessionI
         bars = by_date[(session,)].drop("session")
         here = tuple(instruments[symbol] for symbol in bars["symbol"].unique().sort())
         follows = known is not None and known[0] == _session_before(session, table)
-        yield SessionInput(session, bars, here, known[1] if known is not None and follows else {})
+        yield SessionInput(session, bars, here, known[1] if known is not None and follows else {}, FILE)
         known = (session, last_closes(bars))
 
 
@@ -77,7 +79,7 @@ def synthetic_sessions(dates: list[date], seed: int, names: int, *, table: Sessi
     """Yield sessions of the synthetic market."""
     for day in dates:
         made = synthetic_session(day, seed, names, table=table)
-        yield SessionInput(day, made.bars, made.instruments, made.previous_closes)
+        yield SessionInput(day, made.bars, made.instruments, made.previous_closes, SYNTHETIC)
 
 
 def _session_before(session: date, table: SessionTable) -> date | None:

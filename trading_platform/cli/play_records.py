@@ -32,7 +32,7 @@ def refuse_existing(settings: Settings, shard: str, sessions: list[date]) -> Non
         folders = ", ".join(str(journal_folder(settings.journal_dir, shard, session)) for session in taken[:3])
         raise JournalExists(
             f"shard {shard} has a journal of {', '.join(map(str, taken))} already ({folders}); a journal is never "
-            "overwritten: play with --shard NAME, or with another TP_DATA_DIR"
+            "overwritten: play with another TP_DATA_DIR, or move these folders away"
         )
 
 
@@ -50,7 +50,7 @@ def prepare(given: SessionInput, settings: Settings, shard: str, *, table: Sessi
         baseline=_current(client, shard, "baseline", given.session, say),
     )
     bars = to_session_bars(given.bars, day, given.previous_closes)
-    return Play(given.session, shard, __version__, int(opens.timestamp()), contents, bars)
+    return Play(given.session, shard, __version__, int(opens.timestamp()), contents, bars, given.source)
 
 
 def write_dump(folder: Path, day: InstrumentDay) -> Path:
@@ -64,12 +64,19 @@ def write_dump(folder: Path, day: InstrumentDay) -> Path:
         return existing
     unfinished = path.with_suffix(".unfinished")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
+        unfinished.touch(mode=0o600)
         unfinished.write_bytes(dump_csv(day.instruments))
         unfinished.replace(path)
     except OSError as error:
         raise BadFileError(f"{path} cannot be written: {error.strerror or error}; mend that") from error
     return path
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder of the data folder, and that too, for this user alone; one that is there stays as it is."""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _seeds_session(content: bytes) -> date:

@@ -36,7 +36,10 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One session to play; `opens` is the first second of continuous trading of any class in it."""
+    """One session to play; `opens` is the first second of continuous trading of any class in it.
+
+    `source` is where its bars come from, "file" or "synthetic".
+    """
 
     session: date
     shard: str
@@ -44,6 +47,7 @@ class Play:
     opens: int
     contents: Contents
     bars: SessionBars
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ def _open(play: Play, out: _Paced, at_ns: int) -> None:
         session=play.session.isoformat(),
         shard=play.shard,
         platform_version=play.platform_version,
+        source=play.source,
     )
     named = (
         (ControlType.SETTINGS, contents.settings),

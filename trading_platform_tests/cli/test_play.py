@@ -75,6 +75,7 @@ def test_a_file_is_played_into_a_journal_that_gives_its_bars_back(data: Path, tm
     assert "taken for indices (moves, without volume throughout): I" in result.stderr
     session = date(2016, 8, 16)
     controls, payloads, reader = read_back(data, session)
+    assert (controls[0].type, controls[0].fields["source"]) == (ControlType.SESSION_OPENED, "file")
     instruments = from_block(reader.blob(str(controls[3].sha256)))
     tokens = {one.tradingsymbol: one.token for one in instruments.instruments}
     bars = rebuild(tick for payload in payloads for tick in naive_ticks(payload))
@@ -97,7 +98,7 @@ def test_a_journal_is_never_overwritten(data: Path, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in (data / "journal").rglob("*.zst")}
     refused = play("--bars", file)
     assert refused.exit_code == 2
-    assert "--shard" in refused.stderr
+    assert "TP_DATA_DIR" in refused.stderr
     assert {path: path.read_bytes() for path in (data / "journal").rglob("*.zst")} == before
     assert play("--bars", file, "--shard", "other").exit_code == 0
     assert read_back(data, date(2016, 8, 16), "other")[1] == read_back(data, date(2016, 8, 16))[1]
@@ -189,6 +190,7 @@ def test_the_synthetic_market_is_played_with_its_baseline(data: Path) -> None:
     assert "no baseline announced" not in result.stderr
     controls, payloads, reader = read_back(data, session)
     types = [control.type for control in controls]
+    assert controls[0].fields["source"] == "synthetic"
     assert types[3:6] == [ControlType.INSTRUMENTS, ControlType.BASELINE, ControlType.CONNECTED]
     assert controls[4].sha256 == published
     assert reader.blob(published) == block

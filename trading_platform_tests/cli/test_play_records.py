@@ -30,6 +30,12 @@ def test_a_dump_is_written_once_and_found_equal_again(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_dumps_are_for_this_user_alone(tmp_path: Path) -> None:
+    path = write_dump(tmp_path / "data" / "dumps", day("A"))
+    modes = [place.stat().st_mode & 0o777 for place in (path, path.parent, path.parent.parent)]
+    assert modes == [0o600, 0o700, 0o700]
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadFileError, match="cannot be written"):
@@ -42,5 +48,5 @@ def test_only_sessions_without_a_journal_may_be_played(tmp_path: Path) -> None:
     JournalWriter.open(settings.journal_dir, "k1", SESSION).close()
     refuse_existing(settings, "k2", [SESSION])
     refuse_existing(settings, "k1", [date(2016, 8, 17)])
-    with pytest.raises(JournalExists, match=r"2016-08-16.*--shard"):
+    with pytest.raises(JournalExists, match=r"2016-08-16.*20160816\).*another TP_DATA_DIR"):
         refuse_existing(settings, "k1", [date(2016, 8, 17), SESSION])

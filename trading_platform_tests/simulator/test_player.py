@@ -51,7 +51,7 @@ class ListSink:
 
 
 def play_of(bars: list[MadeBar], contents: Contents = CONTENTS) -> Play:
-    return Play(SESSION, "k1", "1.2.3", START, contents, columns(bars))
+    return Play(SESSION, "k1", "1.2.3", START, contents, columns(bars), "file")
 
 
 ONE_BAR = [MadeBar(STOCK, 0, (100, 110, 95, 105), 7)]
@@ -71,7 +71,8 @@ def test_a_session_begins_and_ends_with_its_records_in_order() -> None:
     assert sink.controls() == [*opening, ControlType.DISCONNECTED, ControlType.SESSION_CLOSED]
     assert [what for _, what, _ in sink.records[:6]] == opening
     assert {received for received, _, _ in sink.records[:6]} == {(START - 60) * NS_PER_SECOND}
-    assert sink.records[0][2] == {"session": "2016-08-16", "shard": "k1", "platform_version": "1.2.3"}
+    opened = {"session": "2016-08-16", "shard": "k1", "platform_version": "1.2.3", "source": "file"}
+    assert sink.records[0][2] == opened
     subscribed = sink.records[5][2]
     assert (subscribed["mode"], subscribed["count"]) == ("full", 2)
     assert json.loads(sink.blobs[subscribed["sha256"]]) == [STOCK, INDEX]
