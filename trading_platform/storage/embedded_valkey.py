@@ -53,7 +53,18 @@ class EmbeddedValkey:
 
     def ensure_running(self) -> ValkeyHandle:
         """Attach to the server, or start it and wait until it has loaded its data; raise StoreUnavailable."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            return self._attach_or_start()
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the embedded Valkey cannot use {error.filename or self.folder}: {error.strerror or error}; free "
+                "space there, mend its rights, choose another TP_DATA_DIR, or set TP_REDIS_URL"
+            ) from error
+
+    def _attach_or_start(self) -> ValkeyHandle:
+        # the data folder that holds ours is for this user alone too
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         (self.folder / "lock").touch(mode=0o600)
         with (self.folder / "lock").open("r+") as lock:
             self._take(lock.fileno())

@@ -113,7 +113,8 @@ class Lake:
             )
 
     def _create(self, table: Table) -> DeltaTable:
-        Path(self.root).mkdir(parents=True, exist_ok=True) if "://" not in self.root else None
+        if "://" not in self.root:
+            _make_folder(Path(self.root))
         write_deltalake(
             self._uri(table.name),
             _to_utc(table.schema.to_frame()),
@@ -142,7 +143,7 @@ class Lake:
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        self._lock_dir.mkdir(parents=True, exist_ok=True)
+        _make_folder(self._lock_dir)
         with (self._lock_dir / f"{name}.lock").open("ab") as lock:
             self._wait_for(name, lambda: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB))
             yield
@@ -173,3 +174,13 @@ def _refuse_other_sessions(table: str, session: date, rows: pl.DataFrame) -> Non
     others = rows.filter(pl.col(SESSION).ne_missing(session))[SESSION].unique().sort()
     if len(others):
         raise LakeError(f"rows of {others[0]} were given for the partition {session} of {table}; write them apart")
+
+
+def _make_folder(path: Path) -> None:
+    """Create a folder, and those above it that are missing, for this user only."""
+    try:
+        for folder in (*reversed(path.parents), path):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LakeError(f"{path} cannot be made: {error.strerror or error}; mend that, or choose another") from error

@@ -173,3 +173,34 @@ def test_a_server_that_hangs_is_named(server: EmbeddedValkey) -> None:
 def test_a_line_break_in_the_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="line break"):
         EmbeddedValkey(tmp_path / "a\nb").ensure_running()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match=r"/file: File exists.*TP_DATA_DIR"):
+        EmbeddedValkey(tmp_path / "file" / "valkey").ensure_running()
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    program = """
+import resource, sys
+from pathlib import Path
+from trading_platform.errors import StoreUnavailable
+from trading_platform.storage.embedded_valkey import EmbeddedValkey
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+try:
+    EmbeddedValkey(Path(sys.argv[1])).ensure_running()
+except StoreUnavailable as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "valkey")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"cannot use {tmp_path / 'valkey'}: File too large" in done.stdout, done.stderr
+    assert not done.stderr
+
+
+def test_the_folders_are_for_this_user_alone(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path / "data" / "valkey")
+    server.ensure_running()
+    server.stop()
+    assert [stat.S_IMODE(place.stat().st_mode) for place in (server.folder, tmp_path / "data")] == [0o700, 0o700]

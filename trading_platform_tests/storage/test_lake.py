@@ -178,3 +178,11 @@ def test_writers_of_one_session_in_several_processes_never_mix(tmp_path: Path) -
     closes = Lake(tmp_path).read_sessions("imported_bars", [FIRST])["close"]
     assert len(closes) == 30
     assert closes.n_unique() == 1
+
+
+def test_its_folders_are_for_this_user_alone_and_one_in_the_way_is_named(tmp_path: Path) -> None:
+    Lake(tmp_path / "data" / "lake").write_session("imported_bars", FIRST, bars(FIRST, [1.5]))
+    assert [place.stat().st_mode & 0o777 for place in (tmp_path / "data" / "lake", tmp_path / "data")] == [0o700] * 2
+    (tmp_path / "file").touch()
+    with pytest.raises(LakeError, match="file/lake"):
+        Lake(tmp_path / "file" / "lake").write_session("imported_bars", FIRST, bars(FIRST, [1.5]))
