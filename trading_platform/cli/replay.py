@@ -9,6 +9,7 @@ import typer
 from trading_platform.batch.replay import ReplayResult, replay_session
 from trading_platform.cli.console import say
 from trading_platform.cli.journal_folder import journal_place
+from trading_platform.cli.output_files import parquet_bytes, write_output
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
 from trading_platform.storage.record_source import JournalRecords
 
@@ -28,8 +29,8 @@ def replay(
 
     Example: trading-platform replay data/journal/k1/20260820 --out /tmp/replay
 
-    Exit codes: 0 done; 2 the journal cannot be used (damage, missing content); 3 done, but damage was passed over
-    (--tolerant) or the journal ends in the middle of a record.
+    Exit codes: 0 done; 2 the journal cannot be used (damage, missing content) or --out cannot be written; 3 done, but
+    damage was passed over (--tolerant) or the journal ends in the middle of a record.
     """
     place = journal_place(journal)
     records = JournalRecords(place.root, place.shard, place.session, tolerant=tolerant)
@@ -50,10 +51,9 @@ def replay(
 
 
 def _write(result: ReplayResult, out: Path, summary: dict[str, object]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     for name in ("bars", "indicators", "signals"):
-        getattr(result, name).write_parquet(out / f"{name}.parquet")
-    (out / "summary.json").write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+        write_output(out / f"{name}.parquet", parquet_bytes(getattr(result, name)))
+    write_output(out / "summary.json", orjson.dumps(summary, option=orjson.OPT_INDENT_2))
 
 
 def _summary(result: ReplayResult, seconds: float, damages: list[str]) -> dict[str, object]:

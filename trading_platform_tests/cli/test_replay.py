@@ -60,6 +60,14 @@ def test_a_flipped_byte_is_named_and_with_tolerant_passed_over(journal: Path, tm
         assert orjson.loads(tolerant.stdout)["digest"] != whole["digest"]
 
 
+def test_an_output_that_cannot_be_written_is_named(journal: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = replay(journal, tmp_path / "file" / "out")
+    assert done.returncode == 2
+    assert f"{tmp_path / 'file' / 'out' / 'bars.parquet'} cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("name", ["20161399", "yesterday"])
 def test_a_folder_that_is_no_session_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "k1" / name).mkdir(parents=True)

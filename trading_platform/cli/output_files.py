@@ -1,0 +1,36 @@
+"""Write what a command puts out: whole files or none, and a named error where the file system refuses."""
+
+import io
+from pathlib import Path
+
+import polars as pl
+
+from trading_platform.errors import BadFileError
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, its folder made if need be, the file before it kept until then; raise BadFileError."""
+    unfinished = path.parent / f".{path.name}.unfinished"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise BadFileError(
+            f"{path} cannot be written: {error.strerror or error}; free space or mend its folder, or choose another"
+        ) from error
+
+
+def parquet_bytes(rows: pl.DataFrame) -> bytes:
+    """Return a table as the content of a Parquet file."""
+    buffer = io.BytesIO()
+    rows.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def csv_bytes(rows: pl.DataFrame) -> bytes:
+    """Return a table as the content of a CSV file, moments in ISO 8601 with their zone."""
+    return rows.write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%:z").encode()
