@@ -10,6 +10,7 @@ import typer
 
 from trading_platform.batch.bar_files import read_bars
 from trading_platform.batch.bars import FILE, SYNTHETIC, import_bars
+from trading_platform.cli.bar_report import tell_indices, tell_rejected
 from trading_platform.cli.console import say
 from trading_platform.cli.play_inputs import sessions_of_files, synthetic_dates, synthetic_sessions
 from trading_platform.cli.play_records import write_dump
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def run(
     path: Annotated[Path | None, typer.Argument(help="file or folder of minute bars (.parquet, .csv)")] = None,
     source: Annotated[str, typer.Option(help="what the bars are marked as: file or synthetic")] = FILE,
-    index: Annotated[list[str] | None, typer.Option(help="symbol that is an index; else those without volume")] = None,
+    index: Annotated[list[str] | None, typer.Option(help="symbol that is an index, beside known names")] = None,
     synthetic: Annotated[bool, typer.Option("--synthetic", help="make sessions instead of reading them")] = False,
     sessions: Annotated[int, typer.Option(min=1, help="how many synthetic sessions")] = 20,
     until: Annotated[str | None, typer.Option(help="last synthetic session, YYYY-MM-DD")] = None,
@@ -43,7 +44,7 @@ def run(
     Exit codes: 0 done, 2 the input cannot be used, 3 rows were set aside (the rest is imported).
     """
     settings, table = load_settings(), load_session_table()
-    rejected = pl.DataFrame()
+    bars = None
     if synthetic:
         days = synthetic_dates(_date(until), sessions, table)
         found: Iterator[tuple[InstrumentDay, pl.DataFrame]] = (
@@ -53,16 +54,15 @@ def run(
         source = SYNTHETIC
     elif path is not None:
         bars = read_bars(path, indices=index or [], table=table)
-        rejected = bars.rejected
+        tell_indices(bars)
+        tell_rejected(bars)
+        if bars.bars.is_empty():
+            raise BadFileError(f"{path} holds no bar that can be imported ({len(bars.rejected)} rows are broken)")
         found = ((InstrumentDay(one.session, one.instruments), one.bars) for one in sessions_of_files(bars, table))
     else:
         raise BadFileError("name a file or folder of minute bars, or say --synthetic --until DATE")
     _import(found, source, Lake(settings.lake_dir), settings.dumps_dir if dumps else None)
-    if rejected.height:
-        reasons = rejected.group_by("reason").len().sort("reason")
-        told = ", ".join(f"{reason}: {count}" for reason, count in reasons.iter_rows())
-        say(f"{rejected.height} rows were set aside ({told})", error=True)
-    raise typer.Exit(3 if rejected.height else 0)
+    raise typer.Exit(3 if bars is not None and bars.rejected.height else 0)
 
 
 def _import(

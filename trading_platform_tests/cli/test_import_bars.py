@@ -37,7 +37,9 @@ def test_broken_rows_are_counted_and_the_rest_is_imported(tmp_path: Path, monkey
     file.write_text(HEADER + GOOD + "INFY,2026-07-30 09:16:00,10,9,11,10,5\n")
     result = run(monkeypatch, tmp_path, str(file))
     assert result.exit_code == 3
-    assert "1 rows were set aside" in result.output
+    assert "1 rows set aside (high is below low: 1)" in result.stderr
+    assert "bars.csv row 3: INFY" in result.stderr
+    assert "taken for indices (known by name): NIFTY 50" in result.stderr
     assert Lake(tmp_path / "lake").read_sessions("imported_bars", [date(2026, 7, 30)]).height == 2
 
 
@@ -57,9 +59,12 @@ def test_synthetic_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (("--synthetic",), BadFileError),
         (("--synthetic", "--until", "2026-07-26"), NoSessionError),
         (("nowhere.csv",), BadFileError),
+        (("header.csv",), BadFileError),
     ],
 )
 def test_what_cannot_be_imported_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], error: type[Exception]
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("header.csv").write_text(HEADER)
     assert isinstance(run(monkeypatch, tmp_path, *arguments).exception, error)

@@ -120,6 +120,16 @@ def test_broken_rows_are_set_aside_and_the_rest_is_written(tmp_path: Path) -> No
     check(written, bars.filter(pl.int_range(pl.len()) != 7))
 
 
+def test_rows_outside_the_session_are_set_aside(tmp_path: Path) -> None:
+    bars = made_bars(("ABC",), days=1)
+    late = bars.tail(1).with_columns(ts=pl.lit(datetime(2026, 7, 30, 20, 0)))
+    pl.concat([bars, late]).write_parquet(tmp_path / "bars.parquet")
+    result = run("--bars", tmp_path / "bars.parquet", "--out", tmp_path / "out.parquet")
+    assert result.exit_code == 3
+    assert "row 41: ABC 2026-07-30 20:00:00.000000: ts lies outside the phases of the session" in result.stderr
+    assert pl.read_parquet(tmp_path / "out.parquet").height == bars.height
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -130,7 +140,11 @@ def test_broken_rows_are_set_aside_and_the_rest_is_written(tmp_path: Path) -> No
         (("--bars", ".", "--out", "out.parquet"), "another --out"),
         (("--bars", "bars.parquet", "--out", "out.txt"), ".parquet or .csv"),
         (("--bars", "bars.parquet", "--out", "text.parquet/out.csv"), "cannot be written"),
+        (("--bars", "bars.parquet", "--out", "/dev/full/out.csv"), "cannot be written"),
         (("--bars", "bars.parquet", "--index", "NONE", "--out", "out.parquet"), "NONE"),
+        (("--bars", "header.csv", "--out", "out.parquet"), "holds no bar that can be used (0 rows"),
+        (("--bars", "sunday.csv", "--out", "out.parquet"), "2026-07-26"),
+        (("--bars", "ancient.csv", "--out", "out.parquet"), "1999-07-30"),
     ],
 )
 def test_what_cannot_be_used_is_refused(
@@ -139,6 +153,13 @@ def test_what_cannot_be_used_is_refused(
     monkeypatch.chdir(tmp_path)
     made_bars().write_parquet("bars.parquet")
     Path("text.parquet").write_text("no bars", encoding="utf-8")
+    header = "symbol,ts,open,high,low,close,volume\n"
+    for name, rows in (
+        ("header", ""),
+        ("sunday", "A,2026-07-26 10:00:00,1,2,1,1,4\n"),
+        ("ancient", "A,1999-07-30 10:00:00,1,2,1,1,4\n"),
+    ):
+        Path(f"{name}.csv").write_text(header + rows, encoding="utf-8")
     result = run(*arguments)
     assert (result.exit_code, words in result.stderr) == (2, True), result.output
     assert not Path("out.parquet").exists()
