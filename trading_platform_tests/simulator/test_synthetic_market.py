@@ -45,7 +45,7 @@ def test_bars_are_such_as_a_file_may_hold(made: SyntheticSession, tmp_path: Path
     made.bars.filter(~CONTRACT).with_columns(pl.col("volume").fill_null(0)).write_parquet(file)
     found = read_bars(file, table=TABLE, for_wire=True)
     assert found.rejected.is_empty()
-    assert found.indices == ("SYNDEX",)
+    assert list(found.indices) == ["SYNDEX"]
     words = made.bars.select("open", "high", "low", "close").to_numpy() * 20
     np.testing.assert_allclose(words, np.rint(words), atol=1e-6)
 
