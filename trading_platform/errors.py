@@ -41,6 +41,10 @@ class JournalExists(JournalError):
     """A session that is to be played has a journal already; journals are never overwritten."""
 
 
+class JournalChanged(JournalError):
+    """The journal of a session is not the one that was read before."""
+
+
 class SessionIsClosed(JournalError):
     """A record that would stand after the one that closed the session."""
 

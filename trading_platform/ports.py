@@ -149,6 +149,8 @@ class HeldOutputs:
     closed: bool
     whole: bool
     """Whether the streams hold as many entries as the position says were written."""
+    of_this_journal: bool | None = True
+    """False: they were computed from another journal of the session; None: the journal has no first record to tell."""
 
 
 class EngineOutputs(Protocol):

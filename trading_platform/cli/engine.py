@@ -6,12 +6,13 @@ from datetime import date, datetime
 from types import FrameType
 from typing import Annotated, TypeVar
 
+import redis
 import typer
 
 from trading_platform._jit_cache import code_fingerprint
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.cli.console import say
-from trading_platform.errors import EngineError, StoreUnavailable
+from trading_platform.errors import EngineError, JournalChanged, StoreUnavailable
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.engine_outputs import RedisEngineOutputs
@@ -147,7 +148,7 @@ class EngineWorker:
             steps = self._steps
             try:
                 return attempt()
-            except StoreUnavailable as error:
+            except (StoreUnavailable, JournalChanged) as error:
                 failures = 0 if self._steps > steps else failures
                 seconds = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
                 failures += 1
@@ -157,11 +158,11 @@ class EngineWorker:
 
     def _start(self, session: date) -> Engine | None:
         settings, client = self._settings, self._manager.connect()
-        source = LiveRecords(client, settings.journal_dir, settings.shard, session)
+        source = self._source(client, session)
         return start_engine(
             lambda: SessionPass(session, source.blob),
             source=source,
-            outputs=RedisEngineOutputs(client, settings.shard, session),
+            outputs=RedisEngineOutputs(client, settings.shard, session, identity=source.identity),
             files=self._files(session),
             state_every_seconds=settings.state_every_seconds,
             elapsed_ns=elapsed_ns,
@@ -176,12 +177,17 @@ class EngineWorker:
         journals = [one for one in self._journals() if one not in self._done]
         wanted = next_session(
             journals,
-            held=lambda session: RedisEngineOutputs(client, shard, session).held(),
+            held=lambda session: RedisEngineOutputs(
+                client, shard, session, identity=self._source(client, session).identity
+            ).held(),
             has_state=lambda session, record: self._files(session).has(record),
             expired=self._has_expired,
         )
         self._done.update(one for one in journals if wanted is None or one < wanted)
         return wanted
+
+    def _source(self, client: redis.Redis, session: date) -> LiveRecords:
+        return LiveRecords(client, self._settings.journal_dir, self._settings.shard, session)
 
     def _has_expired(self, session: date) -> bool:
         closed_at = self._files(session).closed_at_ns()

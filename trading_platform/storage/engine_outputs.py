@@ -1,5 +1,7 @@
 """Write what the engine produces to Redis: one transaction a batch, IDs that derive from record numbers."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -28,14 +30,18 @@ class RedisEngineOutputs:
     """The output keys of one shard and session.
 
     Every write is conditional on the position that this object last saw: a server that came back with less, or a
-    second engine, is noticed before anything is written.
+    second engine, is noticed before anything is written. `identity` names the journal that is read (None: not known);
+    what was written from another one is told by `held`.
     """
 
-    def __init__(self, client: redis.Redis, shard: str, session: date) -> None:
+    def __init__(
+        self, client: redis.Redis, shard: str, session: date, *, identity: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._client: Any = client
         self._keys = {make.__name__: make(shard, session) for make in _OUTPUT_KEYS}
         self._session = session
         self._stands_at: bytes | None = None
+        self._identity = identity
 
     def held(self) -> HeldOutputs | None:
         """Return how far the outputs reach, None when there are none.
@@ -56,7 +62,7 @@ class RedisEngineOutputs:
         if not fields:
             return None if not any(found.values()) else HeldOutputs(0, {}, closed=False, whole=False)
         try:
-            return _parse(fields, found)
+            return replace(_parse(fields, found), of_this_journal=self._of_this_journal(fields))
         except (KeyError, ValueError) as error:
             raise BlockFormatError(
                 f"{self._keys['position']} is not a position that we write ({error!r}): run the engine with --rebuild "
@@ -71,7 +77,7 @@ class RedisEngineOutputs:
                 pipe.multi()
                 self._add_streams(pipe, produced)
                 self._add_latest(pipe, state)
-                pipe.hset(self._keys["position"], mapping=_position(state))
+                pipe.hset(self._keys["position"], mapping=_position(state, self._identity()))
                 for key in self._keys.values():
                     pipe.expire(key, redis_keys.SESSION_SECONDS)
                 replies = pipe.execute(raise_on_error=False)
@@ -91,6 +97,13 @@ class RedisEngineOutputs:
         except redis.RedisError as error:
             raise StoreUnavailable(f"the outputs cannot be deleted: {error}") from error
         self._stands_at = None
+
+    def _of_this_journal(self, fields: dict[bytes, bytes]) -> bool | None:
+        wrote = fields.get(b"journal")
+        if wrote is None:
+            return True  # nothing says otherwise, and the digests are compared anyway
+        reads = self._identity()
+        return None if reads is None else wrote == reads.encode("ascii")
 
     def _refuse_faults(self, found: dict[str, Any]) -> None:
         """Name the key that another program has taken; other refusals of the server may pass by themselves."""
@@ -153,7 +166,7 @@ def _parse(fields: dict[bytes, bytes], lengths: dict[str, int]) -> HeldOutputs:
     )
 
 
-def _position(state: SessionPass) -> dict[str, str | int]:
+def _position(state: SessionPass, journal: str | None) -> dict[str, str | int]:
     position: dict[str, str | int] = {
         "record": state.position,
         "state": "closed" if state.closed else "running",
@@ -161,6 +174,8 @@ def _position(state: SessionPass) -> dict[str, str | int]:
         "received_ns": state.last_received_ns,
         "latest_entries": int(np.count_nonzero(state.memory.latest["record"])),
     }
+    if journal is not None:
+        position["journal"] = journal
     for family in state.digests:
         position[family] = state.rows[family]
         position[f"{family}_entries"] = state.entries[family]

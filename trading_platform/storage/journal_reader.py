@@ -11,7 +11,14 @@ import numpy as np
 from trading_platform.errors import JournalDamaged, MissingBlob
 from trading_platform.storage.journal_chunks import Chunk, End, Fault, SegmentFile, open_segment
 from trading_platform.storage.journal_repair import find_tail
-from trading_platform.storage.journal_segments import Damage, Segment, SegmentHeader, journal_folder, list_segments
+from trading_platform.storage.journal_segments import (
+    Damage,
+    Segment,
+    SegmentHeader,
+    identity_path,
+    journal_folder,
+    list_segments,
+)
 from trading_platform.storage.journal_window import window_start
 from trading_platform.wire.journal_records import RecordBatch, empty_batch
 
@@ -57,6 +64,19 @@ class JournalReader:
     def window_start(self, max_bytes: int) -> int:
         """Return the first number of about the last `max_bytes` of records, 1 when there are fewer."""
         return self._retried(lambda segments: window_start(segments, max_bytes))
+
+    def identity(self) -> str | None:
+        """Return what tells this journal from others of the session: None before the first record.
+
+        A journal that was made without an identity is known by the sha256 of its first record.
+        """
+        probe = JournalReader(self.folder.parent.parent, self._shard, self._session, tolerant=True)
+        batch = probe.read(0, 1)
+        probe.close()
+        if not len(batch):
+            return None
+        path = identity_path(self.folder)
+        return path.read_text("ascii") if path.is_file() else hashlib.sha256(batch.encoded(0)).hexdigest()
 
     def blobs(self) -> list[str]:
         """Return the hashes of all content beside the segments."""

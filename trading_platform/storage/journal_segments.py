@@ -105,6 +105,11 @@ def raw_path(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.journal"
 
 
+def identity_path(folder: Path) -> Path:
+    """Return the file that tells a journal from every other of the same session, which may begin with equal records."""
+    return folder / "identity"
+
+
 def encode_segment_header(header: SegmentHeader) -> bytes:
     """Write the header that stands before a segment's records."""
     shard = header.shard.encode()

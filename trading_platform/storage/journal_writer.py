@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import secrets
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,7 @@ from trading_platform.storage.journal_segments import (
     Damage,
     SegmentHeader,
     encode_segment_header,
+    identity_path,
     journal_folder,
     list_segments,
     make_folder,
@@ -68,6 +70,8 @@ class JournalWriter:
         writer = cls(folder, SegmentHeader(shard, session, 0, 1), segment_bytes=segment_bytes, lock=lock)
         with ExitStack() as undo:
             undo.callback(writer._release)
+            if not list_segments(folder):
+                write_durably(identity_path(folder), secrets.token_hex(16).encode("ascii"))
             writer._recover()
             undo.pop_all()
         return writer

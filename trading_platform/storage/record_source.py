@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import redis
 
-from trading_platform.errors import JournalDamaged, MissingBlob, StoreUnavailable
+from trading_platform.errors import JournalChanged, JournalDamaged, MissingBlob, StoreUnavailable
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
 from trading_platform.storage.journal_reader import JournalReader
 from trading_platform.storage.journal_segments import list_segments
@@ -46,7 +46,7 @@ class LiveRecords:
 
     The stream is a window: when it does not go on where the reader stands (it begins later, lacks an entry, or holds
     a damaged one), the journal is read until it has no more. When the stream stays silent the journal is read too,
-    since the recorder goes on without Redis.
+    since the recorder goes on without Redis. A journal that is replaced by another while we read raises JournalChanged.
     """
 
     def __init__(self, client: redis.Redis, root: Path, shard: str, session: date) -> None:
@@ -58,9 +58,30 @@ class LiveRecords:
         self._in_journal = False  # the journal gave the last records and may have more
         self._quiet_from_ns: int | None = None  # the stream gave records before, and nothing since then
         self._exhausted: tuple[int, str, int] | None = None  # where the journal had no more, and its end then
+        self._folder_mark: tuple[int, int] | None = None  # changes when the folder is another one or gets files
+        self._identity: str | None = None
 
     def read(self, after: int, max_bytes: int, wait_seconds: float) -> RecordBatch:
         """Return records from `after + 1` on without a gap; empty when none came in `wait_seconds`."""
+        batch = self._read(after, max_bytes, wait_seconds)
+        self.identity()  # asked behind the read: a journal is made before the first of its records can be read
+        return batch
+
+    def identity(self) -> str | None:
+        """Return what tells the journal from others of the session, None while it has no record.
+
+        Raise JournalChanged when it is another one than before.
+        """
+        mark = _mark_of(self._journal.folder)
+        if mark is None or (mark == self._folder_mark and self._identity):
+            return self._identity
+        found = self._journal.identity()
+        if found and self._identity and found != self._identity:
+            raise JournalChanged(f"{self._journal.folder} was replaced by another journal of the same session")
+        self._folder_mark, self._identity = mark, found or self._identity
+        return self._identity
+
+    def _read(self, after: int, max_bytes: int, wait_seconds: float) -> RecordBatch:
         if self._in_journal:
             batch = self._from_journal(after, max_bytes)
             if len(batch):
@@ -124,6 +145,14 @@ class LiveRecords:
             return self._client.execute_command(*command)
         except redis.RedisError as error:
             raise StoreUnavailable(f"Redis did not answer {command[0]}: {error}") from error
+
+
+def _mark_of(folder: Path) -> tuple[int, int] | None:
+    try:
+        facts = folder.stat()
+    except FileNotFoundError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns
 
 
 def _end_of(folder: Path) -> tuple[str, int]:

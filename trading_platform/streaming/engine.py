@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trading_platform.calc.session_pass import SessionPass
-from trading_platform.errors import EngineError, StateNotWritten
+from trading_platform.errors import EngineError, JournalChanged, StateNotWritten
 from trading_platform.market.clock import NS_PER_SECOND
 from trading_platform.ports import EngineOutputs, HeldOutputs, RecordSource
 from trading_platform.streaming.checkpoint import StateFiles
@@ -130,12 +130,23 @@ def start_engine(
 ) -> Engine | None:
     """Return an engine that stands where Redis stands, None when asked to stop on the way there.
 
-    With `rebuild` outputs and states are forgotten first.
+    With `rebuild` outputs and states are forgotten first, and so are, with a line that says it, those of another
+    journal. Raise JournalChanged while the journal has no record that tells whose the outputs are.
     """
     if rebuild:
         outputs.reset()
         files.drop()
     held = outputs.held()
+    if held and held.of_this_journal is None:
+        raise JournalChanged(
+            "outputs in Redis were computed from a journal that is not there, and the one that is has no record yet: "
+            "restore the former, or let the recorder begin"
+        )
+    if held and not held.of_this_journal:
+        report(f"outputs up to record {held.record} were computed from another journal of this session: they are reset")
+        outputs.reset()
+        files.drop()
+        held = None
     reached = held.record if held else 0
     files.forget_beyond(reached)
     engine = Engine(

@@ -20,7 +20,13 @@ def next_session(
     """
     for session in sorted(journals):
         outputs = held(session)
-        if outputs is not None and outputs.closed and outputs.whole and has_state(session, outputs.record):
+        if (
+            outputs is not None
+            and outputs.closed
+            and outputs.whole
+            and outputs.of_this_journal
+            and has_state(session, outputs.record)
+        ):
             continue
         if outputs is None and expired(session):
             continue

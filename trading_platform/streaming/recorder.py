@@ -194,8 +194,8 @@ class Recorder:
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise SessionIsClosed(
-                f"the journal of {self._session}, shard {self._shard}, ends with record {self.last_number}, which closes "
-                "the session: move its folder away to record the session anew, or record into another shard"
+                f"the journal of {self._session}, shard {self._shard}, ends with record {self.last_number}, which "
+                "closes the session: move its folder away to record the session anew, or record into another shard"
             )
 
     def _ends_closed(self) -> bool:

@@ -18,7 +18,7 @@ from trading_platform.cli.engine import EngineWorker, Stop
 from trading_platform.errors import EngineError, JournalDamaged
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
 from trading_platform.settings import Settings
-from trading_platform.storage.journal import JournalReader, JournalWriter
+from trading_platform.storage.journal import JournalReader, JournalWriter, verify_journal
 from trading_platform.storage.record_source import JournalRecords
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.streaming.recorder import Recorder
@@ -357,3 +357,51 @@ def stop_when(place: Place, done: Callable[[], bool]) -> None:
             """Stay as `done` says."""
 
     EngineWorker(place.settings, WhenDone()).run(SESSION, rebuild=False)
+
+
+@pytest.mark.parametrize("engine_stays", [False, True])
+def test_a_journal_that_was_moved_away_and_begun_anew_is_computed_anew(
+    place: Place, capsys: pytest.CaptureFixture[str], *, engine_stays: bool
+) -> None:
+    half, other = len(DATA) // 2, make_session(9, minutes=6)
+    with recorder(place) as first:  # what a killed recorder leaves: journal and stream up to the same record
+        for item in DATA.items[:half]:
+            item.hand_to(first)
+    folder = place.settings.journal_dir / SHARD / f"{SESSION:%Y%m%d}"
+    process = None
+    if engine_stays:
+        process = place.process("--session", f"{SESSION}")
+        until(lambda: place.position() == half)
+    else:
+        stop_when(place, lambda: place.position() == half)
+    folder.rename(place.folder / "away")
+    with recorder(place) as second:
+        assert second.last_number == 0
+        for item in other.items:
+            item.hand_to(second)
+    if process:
+        said, _ = process.communicate(timeout=LIMIT)
+        assert process.returncode == 0, said
+        assert "another journal" in said
+    else:
+        place.worker().run_all(until_closed=True)
+        assert "another journal of this session: they are reset" in capsys.readouterr().err
+    assert verify_journal(place.settings.journal_dir, SHARD, SESSION).is_whole
+    assert place.position() == len(other)
+    assert place.faults() == []
+
+
+def test_outputs_of_a_journal_that_is_gone_wait_for_its_successor(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.record()
+    place.work()
+    folder = place.settings.journal_dir / SHARD / f"{SESSION:%Y%m%d}"
+    shutil.rmtree(folder)
+    steps = iter([False] * 20)
+    stop_when(place, lambda: next(steps, True))
+    assert "is not there" in capsys.readouterr().err
+    assert place.position() == len(DATA)
+    place.record(make_session(9, minutes=6))
+    place.work()
+    assert place.faults() == []

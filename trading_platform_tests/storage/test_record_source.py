@@ -150,7 +150,7 @@ def test_a_quiet_stream_does_not_make_us_search_the_journal(
 
     monkeypatch.setattr(JournalReader, "read", counted)
     assert read_all(source, silences=6) == records(1, 50)
-    assert asked == [50]
+    assert [after for after in asked if after] == [50]  # from 0 on it is asked which journal it is
 
 
 def damage(root: Path, number: int) -> None:

@@ -381,21 +381,21 @@ def test_a_journal_that_was_moved_away_is_begun_anew(
 def test_nothing_is_recorded_behind_the_close(
     tmp_path: Path, store: RedisManager, client: redis.Redis, *, again: bool, compress: bool
 ) -> None:
-    with open_journal(tmp_path) as journal:
-        live = recorder(journal, tmp_path, store).start()
-        live.frame(b"x", 1)
-        live.control(ControlType.SESSION_CLOSED, received_ns=2)
-        if again:
-            live.close()
-            journal.close(compress=compress)
-            journal = open_journal(tmp_path)
-            live = recorder(journal, tmp_path, store).start()
-        with pytest.raises(SessionIsClosed, match=r"record 2.*move its folder away"):
-            live.frame(b"late", 3)
-        with pytest.raises(SessionIsClosed):
-            live.control(ControlType.SESSION_OPENED, received_ns=1)
+    journal = open_journal(tmp_path)
+    live = recorder(journal, tmp_path, store).start()
+    live.frame(b"x", 1)
+    live.control(ControlType.SESSION_CLOSED, received_ns=2)
+    if again:
         live.close()
-        journal.close()
+        journal.close(compress=compress)
+        journal = open_journal(tmp_path)
+        live = recorder(journal, tmp_path, store).start()
+    with pytest.raises(SessionIsClosed, match=r"record 2.*move its folder away"):
+        live.frame(b"late", 3)
+    with pytest.raises(SessionIsClosed):
+        live.control(ControlType.SESSION_OPENED, received_ns=1)
+    live.close()
+    journal.close()
     assert [number for number, _ in journal_records(tmp_path)] == [1, 2]
     assert stream_records(client) == journal_records(tmp_path)
 
