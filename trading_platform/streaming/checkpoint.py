@@ -35,9 +35,9 @@ class StateFiles:
         path = self._path(state.position)
         scratch = path.with_suffix(".writing")
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             self._drop_scratch()
-            with scratch.open("wb") as file:
+            with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(self._wrapped(state.save()))
                 file.flush()
                 os.fsync(file.fileno())
@@ -106,6 +106,13 @@ class StateFiles:
 
     def _state_files(self) -> Iterator[Path]:
         return (path for path in self._folder.glob("*.state") if path.stem.isdecimal())
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder, and those above it that are missing, for this user only."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _unwrapped(raw: bytes, code: bytes | None) -> bytes:

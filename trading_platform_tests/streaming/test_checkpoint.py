@@ -1,4 +1,5 @@
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,14 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"")
     with pytest.raises(StateNotWritten, match="state"):
         Folder(tmp_path / "state").files.save(state_at(40))
+
+
+def test_states_and_their_folders_are_for_this_user_only(tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    before = os.umask(0)
+    try:
+        saved = StateFiles(below, code="a", report=[].append).save(state_at(100))
+    finally:
+        os.umask(before)
+    assert saved.stat().st_mode & 0o777 == 0o600
+    assert below.stat().st_mode & 0o777 == below.parent.stat().st_mode & 0o777 == 0o700
