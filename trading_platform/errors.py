@@ -77,6 +77,10 @@ class EngineError(PlatformError):
     """The engine met input that it must not guess about."""
 
 
+class EngineIsRunning(EngineError):
+    """Another process is the engine of this shard and session."""
+
+
 class StateNotWritten(PlatformError):
     """The file system refused a state file of the engine; the journal holds all that it would have saved."""
 

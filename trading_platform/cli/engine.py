@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, TypeVar
 
@@ -21,6 +22,7 @@ from trading_platform.storage.record_source import LiveRecords
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.streaming.checkpoint import StateFiles
 from trading_platform.streaming.engine import Engine, start_engine
+from trading_platform.streaming.engine_lock import engine_lock
 from trading_platform.streaming.follow import next_session
 from trading_platform.wire.redis_keys import SESSION_SECONDS
 
@@ -107,7 +109,8 @@ class EngineWorker:
         self._work_on(session, only=True)
 
     def _work_on(self, session: date, *, only: bool) -> None:
-        self._retrying(lambda: self._attempt(session, only=only))
+        with engine_lock(self._state_folder(session)):
+            self._retrying(lambda: self._attempt(session, only=only))
 
     def _attempt(self, session: date, *, only: bool) -> None:
         """Recover, then step until the session is closed, left or we are asked to stop; raise StoreUnavailable."""
@@ -200,8 +203,10 @@ class EngineWorker:
         return journal_sessions(self._settings.journal_dir, self._settings.shard)
 
     def _files(self, session: date) -> StateFiles:
-        folder = self._settings.state_dir / self._settings.shard / f"{session:%Y%m%d}"
-        return StateFiles(folder, code=self._code, report=self._report)
+        return StateFiles(self._state_folder(session), code=self._code, report=self._report)
+
+    def _state_folder(self, session: date) -> Path:
+        return self._settings.state_dir / self._settings.shard / f"{session:%Y%m%d}"
 
     def _report(self, text: str) -> None:
         say(f"engine: {text}", error=True)
