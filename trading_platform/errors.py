@@ -69,6 +69,10 @@ class StoreUnavailable(PlatformError):
     """Redis or Valkey refuses, is too old, or runs with a policy that may lose data."""
 
 
+class StoreRefused(StoreUnavailable):
+    """The server refuses for good: a wrong password, a missing right, or a key that holds something else."""
+
+
 class LakeError(PlatformError):
     """A lake table is missing, locked, or holds what it must not."""
 

@@ -13,7 +13,7 @@ import typer
 from trading_platform._jit_cache import code_fingerprint
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.cli.console import say
-from trading_platform.errors import EngineError, JournalChanged, StoreUnavailable
+from trading_platform.errors import EngineError, JournalChanged, StoreRefused, StoreUnavailable
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.engine_outputs import RedisEngineOutputs
@@ -151,6 +151,8 @@ class EngineWorker:
             steps = self._steps
             try:
                 return attempt()
+            except StoreRefused:
+                raise
             except (StoreUnavailable, JournalChanged) as error:
                 failures = 0 if self._steps > steps else failures
                 seconds = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]

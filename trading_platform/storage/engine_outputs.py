@@ -11,6 +11,7 @@ import redis
 from trading_platform.calc.session_pass import Produced, SessionPass
 from trading_platform.errors import BlockFormatError, EngineError, StoreUnavailable
 from trading_platform.ports import HeldOutputs
+from trading_platform.storage.store_errors import store_error
 from trading_platform.wire import redis_keys
 from trading_platform.wire.records import LATEST, SIGNAL, pack_rows
 
@@ -115,7 +116,7 @@ class RedisEngineOutputs:
                     f"the key {self._keys[family]} holds something that no engine wrote: move it away, or run the "
                     f"engine with --rebuild --session {self._session}, which deletes it"
                 )
-            raise StoreUnavailable(f"the position of the outputs cannot be read: {reply}") from reply
+            raise store_error("the position of the outputs cannot be read", reply) from reply
 
     def _refuse_other_position(self, pipe: Any) -> None:
         """Watch the position, so that the transaction fails when it moves; raise StoreUnavailable when it has moved."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import redis
 
-from trading_platform.errors import JournalChanged, JournalDamaged, MissingBlob, StoreUnavailable
+from trading_platform.errors import JournalChanged, JournalDamaged, MissingBlob
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
 from trading_platform.storage.journal_reader import JournalReader
 from trading_platform.storage.journal_segments import list_segments
+from trading_platform.storage.store_errors import store_error
 from trading_platform.wire import redis_keys
 from trading_platform.wire.journal_records import RecordBatch, empty_batch, scan_records
 
@@ -144,7 +145,7 @@ class LiveRecords:
         try:
             return self._client.execute_command(*command)
         except redis.RedisError as error:
-            raise StoreUnavailable(f"Redis did not answer {command[0]}: {error}") from error
+            raise store_error(f"Redis did not answer {command[0]}", error) from error
 
 
 def _mark_of(folder: Path) -> tuple[int, int] | None:

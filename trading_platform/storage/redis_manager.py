@@ -14,6 +14,7 @@ from redis.retry import Retry
 
 from trading_platform.errors import StoreUnavailable
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
+from trading_platform.storage.store_errors import store_error
 
 SOCKET_TIMEOUT_SECONDS = 5.0
 """Real time; a blocking read has to ask for less."""
@@ -118,9 +119,7 @@ class RedisManager:
             memory = client.info("memory")
             persistence = client.info("persistence")
         except RedisError as error:
-            raise StoreUnavailable(
-                f"{self.address} refuses: {error}. Is it running, and is the password right?"
-            ) from error
+            raise store_error(f"{self.address} refuses (is it running, and is the password right?)", error) from error
         version = str(server.get("redis_version", "0"))
         if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _LEAST_VERSION:
             raise StoreUnavailable(f"{self.address} has version {version}; this platform needs Redis 7.0 or newer")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from trading_platform.cli.engine import EngineWorker, Stop
-from trading_platform.errors import EngineError, JournalDamaged
+from trading_platform.errors import EngineError, JournalDamaged, StoreRefused
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
 from trading_platform.settings import Settings
 from trading_platform.storage.journal import JournalReader, JournalWriter, verify_journal
@@ -405,3 +405,10 @@ def test_outputs_of_a_journal_that_is_gone_wait_for_its_successor(
     place.record(make_session(9, minutes=6))
     place.work()
     assert place.faults() == []
+
+
+def test_a_foreign_stream_of_frames_ends_the_engine_with_its_name(place: Place) -> None:
+    place.record()
+    place.client().set(redis_keys.frames(SHARD, SESSION), "something else")
+    with pytest.raises(StoreRefused, match="WRONGTYPE"):
+        place.work()
