@@ -15,6 +15,7 @@ from trading_platform.calc.session_pass import SessionPass
 from trading_platform.cli.console import say
 from trading_platform.errors import EngineError, JournalChanged, StoreRefused, StoreUnavailable
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
+from trading_platform.market.sessions import SessionClass, load_session_table
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.engine_outputs import RedisEngineOutputs
 from trading_platform.storage.journal import journal_sessions
@@ -28,6 +29,7 @@ from trading_platform.wire.redis_keys import SESSION_SECONDS
 
 T = TypeVar("T")
 
+SILENCE_SECONDS = 5
 IDLE_SECONDS = 0.2
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _STOP_POLL_SECONDS = 0.05
@@ -67,15 +69,47 @@ def engine(
 
     Example: trading-platform engine --until-closed
 
+    A session that is not closed is waited for; a line says so when no record comes.
+
     Exit codes: 0 asked to stop or finished, 2 something has to be mended first (the message says what).
     """
     if rebuild and session is None:
         raise EngineError("--rebuild wants to know which session: add --session YYYY-MM-DD")
+    if session is not None:
+        _require_session(session.date())
     worker = EngineWorker(load_settings(), Stop())
     if session is not None:
         worker.run(session.date(), rebuild=rebuild)
     else:
         worker.run_all(until_closed=until_closed)
+
+
+def _require_session(session: date) -> None:
+    """Raise NoSessionError or UnknownSessionDate for a date on which no exchange is open."""
+    table = load_session_table()
+    if not table.any_session_dates(session, session):
+        table.session(SessionClass.NSE_CASH, session)
+
+
+class Silence:
+    """Says once, and again after each record, that a session goes on without records."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._since_ns = elapsed_ns()
+        self._said = False
+
+    def broken(self) -> None:
+        """Note that records came."""
+        self._since_ns, self._said = elapsed_ns(), False
+
+    def goes_on(self, state: SessionPass) -> None:
+        """Note that none came; say so when that lasts for SILENCE_SECONDS."""
+        if self._said or elapsed_ns() - self._since_ns < SILENCE_SECONDS * NS_PER_SECOND:
+            return
+        self._said = True
+        what = f"after record {state.position}" if state.position else "yet: there is no journal"
+        self._report(f"{state.session}: no record {what}; waiting, is a player or feed of this shard running?")
 
 
 class EngineWorker:
@@ -133,13 +167,16 @@ class EngineWorker:
     def _step_on(self, running: Engine, *, only: bool) -> bool:
         """Step until the session is closed or we are asked to stop; return whether it was left for a later one."""
         overtaken = False
+        silence = Silence(self._report)
         while not running.state.closed and not self._stop.asked:
             if running.step():
                 self._steps += 1
                 overtaken = False
+                silence.broken()
             elif overtaken:
                 return True
             else:
+                silence.goes_on(running.state)
                 # asked before the last look at this session, so that none of its records can be missed
                 overtaken = not only and self._has_later(running.state.session)
         return False

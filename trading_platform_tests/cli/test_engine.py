@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from trading_platform.calc.session_pass import SessionPass
+from trading_platform.cli import engine as command
 from trading_platform.cli.engine import EngineWorker, Stop
 from trading_platform.errors import EngineError, JournalDamaged, StoreRefused
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
@@ -412,3 +414,33 @@ def test_a_foreign_stream_of_frames_ends_the_engine_with_its_name(place: Place) 
     place.client().set(redis_keys.frames(SHARD, SESSION), "something else")
     with pytest.raises(StoreRefused, match="WRONGTYPE"):
         place.work()
+
+
+@pytest.mark.parametrize(("session", "says"), [("2030-01-01", "2030"), ("2026-01-26", "Republic Day")])
+def test_a_date_that_is_no_session_is_refused_by_name(session: str, says: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "trading_platform", "engine", "--session", session],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+def test_silence_is_said_once_and_again_after_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0]
+    monkeypatch.setattr(command, "elapsed_ns", lambda: now[0])
+    said: list[str] = []
+    silence = command.Silence(said.append)
+    state = SessionPass(SESSION, {}.__getitem__)
+    for second in (1, 4, 6, 9):
+        now[0] = second * NS_PER_SECOND
+        silence.goes_on(state)
+    assert len(said) == 1
+    assert "there is no journal" in said[0]
+    silence.broken()
+    now[0] = 20 * NS_PER_SECOND
+    silence.goes_on(state)
+    assert len(said) == 2
