@@ -105,9 +105,21 @@ class BrokerError(PlatformError):
     """Kite refuses a request, cannot be reached, or no credentials are set."""
 
 
+class FeedError(PlatformError):
+    """The feed lacks what it needs, or a part of it ended that must not."""
+
+
 class ChildFailed(PlatformError):
     """A process that we started ended badly; the message holds the end of its log."""
 
 
 class TookTooLong(PlatformError):
     """Something that was waited for did not happen within its limit."""
+
+
+class ExchangeRefusal(PlatformError):
+    """The simulated exchange refuses a request; the client reads why in Kite's own words for it."""
+
+    def __init__(self, message: str, *, status: int, error_type: str) -> None:
+        super().__init__(message)
+        self.status, self.error_type = status, error_type

@@ -164,3 +164,82 @@ class EngineOutputs(Protocol):
 
     def reset(self) -> None:
         """Forget all outputs of the session, to be written again from its first record."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContents:
+    """What a session's opening records name; a block that does not exist for this session is not announced."""
+
+    settings: bytes
+    hours: bytes
+    instruments: bytes
+    seeds: bytes | None
+    baseline: bytes | None
+
+    @property
+    def named(self) -> tuple[tuple[ControlType, bytes], ...]:
+        """Return the records and their contents in the order that the engine relies on."""
+        given = (
+            (ControlType.SETTINGS, self.settings),
+            (ControlType.SESSION_TABLE, self.hours),
+            (ControlType.INSTRUMENTS, self.instruments),
+            (ControlType.SEEDS, self.seeds),
+            (ControlType.BASELINE, self.baseline),
+        )
+        return tuple((control, content) for control, content in given if content is not None)
+
+
+class SocketListener(Protocol):
+    """Who hears what the sockets of a feed do; called from the thread of each socket, and never slow."""
+
+    def connected(self, socket: int, at_ns: int) -> None:
+        """Note that the server accepted a socket."""
+
+    def subscribed(self, socket: int, tokens: tuple[int, ...], at_ns: int) -> None:
+        """Note all tokens that a socket is subscribed to from now on."""
+
+    def payload(self, socket: int, payload: bytes, received_ns: int) -> None:
+        """Take a binary message, heartbeats too."""
+
+    def text(self, socket: int, payload: bytes, received_ns: int) -> None:
+        """Take a text message."""
+
+    def disconnected(self, socket: int, reason: str, at_ns: int) -> None:
+        """Note that an accepted socket is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketStatus:
+    """What a socket is doing and did so far; `quiet_seconds` is real time since its last payload, None without one."""
+
+    socket: int
+    state: str
+    tokens: int
+    connects: int
+    failures: int
+    messages_sent: int
+    quiet_seconds: float | None
+    last_ending: str | None
+
+
+class MarketSocket(Protocol):
+    """One socket that connects, subscribes and reconnects by itself."""
+
+    @property
+    def status(self) -> SocketStatus:
+        """Return what it is doing."""
+
+    def start(self) -> None:
+        """Begin to connect, in a thread of its own."""
+
+    def watch(self) -> None:
+        """End a connection that is stuck within one message; raise FeedError when the thread ended by itself."""
+
+    def add(self, tokens: tuple[int, ...]) -> None:
+        """Subscribe more tokens."""
+
+    def stop(self) -> None:
+        """Disconnect, and do not connect again."""
+
+    def join(self, seconds: float) -> bool:
+        """Wait until the thread ended; return whether it did."""

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     )
     kite_api_key: SecretStr | None = Field(None, description="API key of the Kite app; absent: nothing is fetched")
     kite_access_token: SecretStr | None = Field(None, description="access token of today's login")
+    kite_ws_root: str = Field("wss://ws.kite.trade", pattern=r"^wss?://[^?#@\s]+$", description="where sockets connect")
     state_every_seconds: float = Field(30.0, gt=0, description="real seconds between two state files of the engine")
     webserver_port: int = Field(3000, ge=1, le=65535, description="port of the Dagster UI on loopback")
     calculation: CalculationSettings = CalculationSettings()
@@ -100,6 +101,11 @@ class Settings(BaseSettings):
     def state_dir(self) -> Path:
         """Return the folder of the engine's state files."""
         return self.data_dir / "state"
+
+    @property
+    def feed_dir(self) -> Path:
+        """Return the folder of what each feed says of itself, and of tokens to add to its universe."""
+        return self.data_dir / "feed"
 
     @property
     def valkey_dir(self) -> Path:

@@ -22,6 +22,9 @@ PROVEN_ELSEWHERE = {
     "errors.py": "test_architecture.py",
     "definitions.py": "test_definitions.py",
     "settings.py": "test_settings.py",
+    # proven as the whole process that they are parts of
+    "cli/feed_session.py": "cli/test_feed.py",
+    "cli/feed_report.py": "cli/test_feed.py",
     # what only the pass calls is compiled without an entry from Python, and proven through it
     "calc/kernel.py": "calc/test_averages.py",
     "calc/bars.py": "calc/test_session_reference.py",

@@ -70,7 +70,10 @@ class SessionSetup:
         elif control.type is ControlType.SUBSCRIBED:
             self._subscribe(control, received_ns, socket)
         elif control.type is ControlType.DISCONNECTED:
-            self._open_gap(self.contents.sockets.get(socket, []), received_ns / NS_PER_SECOND, _FOREVER)
+            # a silent socket is noticed seconds after its last payload: what it missed before that counts too
+            last_ns = control.fields.get("last_ns")
+            since = last_ns if isinstance(last_ns, int) else received_ns
+            self._open_gap(self.contents.sockets.get(socket, []), since / NS_PER_SECOND, _FOREVER)
         elif control.type is ControlType.GAP:
             self._name_gap(control)
         elif control.type is ControlType.CLOCK_STEP:

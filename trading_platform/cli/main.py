@@ -9,11 +9,13 @@ from trading_platform.cli import (
     decode,
     demo,
     engine,
+    feed,
     import_bars,
     indicators,
     instruments,
     play,
     replay,
+    simulate,
     verify,
     warmup,
 )
@@ -28,7 +30,20 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for command in (decode, demo, engine, import_bars, indicators, instruments, play, replay, verify, warmup):
+for command in (
+    decode,
+    demo,
+    engine,
+    feed,
+    import_bars,
+    indicators,
+    instruments,
+    play,
+    replay,
+    simulate,
+    verify,
+    warmup,
+):
     command.register(app)
 
 

@@ -1,5 +1,6 @@
 """The one place that knows what time it is and in which zone the exchanges live."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -70,3 +71,8 @@ def from_ns(moment_ns: int) -> datetime:
     """Convert nanoseconds since the epoch to an aware datetime in the exchanges' zone (microseconds, cut)."""
     seconds, rest = divmod(moment_ns, NS_PER_SECOND)
     return datetime.fromtimestamp(seconds, IST).replace(microsecond=rest // 1000)
+
+
+async def pause_async(seconds: float) -> None:
+    """Let other tasks of the event loop run for so long, in real time."""
+    await asyncio.sleep(seconds)

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
-from trading_platform.ports import FrameSink
+from trading_platform.ports import FrameSink, SessionContents
 from trading_platform.simulator.bar_ticks import SECONDS_PER_BAR, SessionBars
 from trading_platform.simulator.frames import arrival_ns, session_frames
 from trading_platform.wire.journal_records import ControlType
@@ -24,17 +24,6 @@ SOCKET = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """What the opening records name; a block that does not exist for this session is not announced."""
-
-    settings: bytes
-    hours: bytes
-    instruments: bytes
-    seeds: bytes | None
-    baseline: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
 class Play:
     """One session to play; `opens` is the first second of continuous trading of any class in it.
 
@@ -45,7 +34,7 @@ class Play:
     shard: str
     platform_version: str
     opens: int
-    contents: Contents
+    contents: SessionContents
     bars: SessionBars
     source: str
 
@@ -152,7 +141,6 @@ def play_session(
 
 def _open(play: Play, out: _Paced, at_ns: int) -> None:
     """Write what a reader has to know before the first frame, in the order that the engine relies on."""
-    contents = play.contents
     out.control(
         ControlType.SESSION_OPENED,
         at_ns,
@@ -161,16 +149,8 @@ def _open(play: Play, out: _Paced, at_ns: int) -> None:
         platform_version=play.platform_version,
         source=play.source,
     )
-    named = (
-        (ControlType.SETTINGS, contents.settings),
-        (ControlType.SESSION_TABLE, contents.hours),
-        (ControlType.INSTRUMENTS, contents.instruments),
-        (ControlType.SEEDS, contents.seeds),
-        (ControlType.BASELINE, contents.baseline),
-    )
-    for control, content in named:
-        if content is not None:
-            out.control(control, at_ns, content)
+    for control, content in play.contents.named:
+        out.control(control, at_ns, content)
     tokens = np.unique(play.bars.token).tolist()
     out.control(ControlType.CONNECTED, at_ns, socket=SOCKET)
     out.control(ControlType.SUBSCRIBED, at_ns, orjson.dumps(tokens), socket=SOCKET, mode="full", count=len(tokens))

@@ -33,7 +33,7 @@ INDEX_BASE = 20_000.0
 RATE = 0.065
 """Carry of the futures a year, continuously compounded."""
 SESSIONS_PER_YEAR = 250
-MAX_NAMES = 2000
+MAX_NAMES = 9000
 
 _TICKS_PER_UNIT = 20
 _MINUTE = 60

@@ -18,6 +18,7 @@ from trading_platform.errors import (
     SessionIsClosed,
     StoreUnavailable,
 )
+from trading_platform.market.clock import elapsed_ns
 from trading_platform.ports import RecordHistory, RecordJournal, StoreConnector
 from trading_platform.streaming.frame_stream import FrameStream
 from trading_platform.streaming.stream_repair import Completion, catch_up, complete_journal, complete_stream
@@ -84,6 +85,7 @@ class Recorder:
         self._journal_repaired = self._stream_repaired = self._streams_rebuilt = 0
         self._redis_failures = 0
         self._last_redis_failure: str | None = None
+        self.journal_flushed_ns = 0  # monotonic: when the last flush had written to the journal, not yet to the stream
 
     def start(self) -> Self:
         """Make journal and stream agree, then keep the journal durable and Redis connected in the background."""
@@ -148,6 +150,7 @@ class Recorder:
         with self._flush_guard:
             with self._append_guard:
                 failure = self._flush_journal()
+                self.journal_flushed_ns = elapsed_ns()
                 flushed = self._journal.flushed_number
                 ready = [entry for entry in self._waiting if entry[0] <= flushed]
                 self._waiting = self._waiting[len(ready) :]

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 
 from trading_platform.market.clock import NS_PER_SECOND
+from trading_platform.ports import SessionContents
 from trading_platform.simulator import player
-from trading_platform.simulator.player import Contents, Play, play_session
+from trading_platform.simulator.player import Play, play_session
 from trading_platform.wire.journal_records import ControlType
 from trading_platform_tests.simulator.made_bars import INDEX, START, STOCK, MadeBar, columns, made_session
 from trading_platform_tests.simulator.rebuilding import NaiveBar, naive_ticks, rebuild
 
 SESSION = date(2016, 8, 16)
-CONTENTS = Contents(b"settings", b"hours", b"instruments", None, None)
+CONTENTS = SessionContents(b"settings", b"hours", b"instruments", None, None)
 
 
 @dataclass
@@ -50,7 +51,7 @@ class ListSink:
         return [what for _, what, _ in self.records if isinstance(what, bytes)]
 
 
-def play_of(bars: list[MadeBar], contents: Contents = CONTENTS) -> Play:
+def play_of(bars: list[MadeBar], contents: SessionContents = CONTENTS) -> Play:
     return Play(SESSION, "k1", "1.2.3", START, contents, columns(bars), "file")
 
 

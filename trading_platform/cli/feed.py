@@ -1,0 +1,157 @@
+"""`trading-platform feed`: the sockets of one Kite key, recorded day after day."""
+
+import os
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any
+
+import orjson
+import requests
+import typer
+from pydantic import SecretStr
+
+from trading_platform.cli.console import say
+from trading_platform.cli.engine import Stop
+from trading_platform.cli.feed_inputs import SocketPlan, plan_sockets, read_day, session_times
+from trading_platform.cli.feed_session import FeedSession
+from trading_platform.errors import FeedError, MissingInput, SettingsError, StateNotWritten
+from trading_platform.kite.key_gate import KeyGate
+from trading_platform.market.clock import Clock, from_ns
+from trading_platform.market.instruments import InstrumentDay
+from trading_platform.market.sessions import load_session_table
+from trading_platform.settings import Settings, load_settings
+from trading_platform.storage.journal import journal_sessions
+from trading_platform.storage.redis_manager import RedisManager
+from trading_platform.streaming.gauges import write_snapshot
+
+IDLE_SECONDS = 5.0
+_CLOCK_SECONDS = 5.0
+
+_HELP = """Connect to Kite, subscribe the day's universe and record every message: one process for each Kite key.
+
+Nothing is decoded and nothing is dropped silently: heartbeats, text messages and every interval without a socket are
+records too. The feed connects 15 minutes before the first phase of the day, closes the session a minute after the
+last one, and idles between; it continues the journal of a session that it had to leave. `<data_dir>/feed/SHARD.json`
+says how it goes, once a second. Instruments are added during a session by `<data_dir>/feed/SHARD.universe.json`,
+`{"add": [token, ...]}`.
+
+Example: trading-platform feed
+
+Exit codes: 0 asked to stop, or the session is closed (--until-closed); 2 something has to be mended first.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("feed", help=_HELP)(feed)
+
+
+def feed(
+    *,
+    until_closed: Annotated[bool, typer.Option(help="end when today's session is closed")] = False,
+    clock: Annotated[str | None, typer.Option(help="URL at which a simulated exchange publishes its clock")] = None,
+) -> None:
+    """Record session after session."""
+    worker = FeedWorker(load_settings(), Stop(), lambda: Clock.wall() if clock is None else published_clock(clock))
+    worker.run(until_closed=until_closed)
+
+
+def published_clock(url: str) -> Clock:
+    """Follow the clock of a simulated exchange on this machine; raise FeedError when it cannot be read or is held."""
+    try:
+        answer: dict[str, Any] = orjson.loads(requests.get(url, timeout=_CLOCK_SECONDS).content)["data"]
+        return Clock(epoch_ns=int(answer["epoch_ns"]), rate=float(answer["rate"]), anchor_ns=int(answer["anchor_ns"]))
+    except requests.RequestException as error:
+        raise FeedError(f"{url} does not answer ({type(error).__name__}); start the exchange first") from None
+    except (orjson.JSONDecodeError, LookupError, TypeError, ValueError):
+        raise FeedError(f"{url} gives no running clock (epoch_ns, rate, anchor_ns); is it the exchange's?") from None
+
+
+class FeedWorker:
+    """Runs one session after the other, and says what it waits for between them."""
+
+    def __init__(self, settings: Settings, stop: Stop, make_clock: Callable[[], Clock]) -> None:
+        if settings.kite_api_key is None:
+            raise SettingsError("the feed needs kite_api_key: set TP_KITE_API_KEY, or write it into the settings file")
+        self._settings, self._stop, self._make_clock = settings, stop, make_clock
+        self._table = load_session_table()
+        self._gate = KeyGate(settings.kite_api_key, current_token, self._report)
+        url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        self._manager = RedisManager(url, settings.valkey_dir)
+        self._told: str | None = None
+        self._over: set[date] = set()
+
+    def run(self, *, until_closed: bool) -> None:
+        """Record until asked to stop, or until a session is closed."""
+        try:
+            while not self._stop.asked:
+                # a clock for each day: it runs by the machine's own, which drifts
+                if self._attempt(self._make_clock()) and until_closed:
+                    return
+        finally:
+            self._manager.close()
+
+    def _attempt(self, clock: Clock) -> bool:
+        """Record the present session, or idle a little; return whether a session is over."""
+        session = clock.today()
+        if session in self._over or not self._table.any_session_dates(session, session):
+            why = "is over" if session in self._over else "no exchange is open"
+            return self._idle(f"{session}: {why}; waiting for the next session", clock)
+        try:
+            day = read_day(self._settings, session)
+            plan, missing = plan_sockets(self._settings, day)
+            begins_ns, ends_ns = session_times(day, plan.tokens, self._table)
+        except MissingInput as error:
+            return self._idle(str(error), clock)
+        if clock.now_ns() < begins_ns:
+            return self._idle(f"{session}: the market is closed; connecting at {from_ns(begins_ns):%H:%M}", clock)
+        if clock.now_ns() >= ends_ns and session not in self._journals():
+            self._over.add(session)
+            return self._idle(f"{session}: the session was over before the feed started", clock)
+        for name, reason in missing.items():
+            self._report(f"{session}: not subscribed: {name}: {reason}")
+        self._told = None
+        over = self._session(day, plan, clock, ends_ns).run()
+        if over:
+            self._over.add(session)
+            self._report(f"{session}: the session is closed")
+        return over
+
+    def _session(self, day: InstrumentDay, plan: SocketPlan, clock: Clock, ends_ns: int) -> FeedSession:
+        return FeedSession(
+            self._settings,
+            day,
+            plan,
+            ends_ns=ends_ns,
+            clock=clock,
+            gate=self._gate,
+            manager=self._manager,
+            table=self._table,
+            stop=self._stop,
+            say=self._report,
+            seed=os.getpid(),
+        )
+
+    def _journals(self) -> list[date]:
+        return journal_sessions(self._settings.journal_dir, self._settings.shard)
+
+    def _idle(self, why: str, clock: Clock) -> bool:
+        if why != self._told:
+            self._report(why)
+        self._told = why
+        values = {"version": 1, "pid": os.getpid(), "shard": self._settings.shard, "state": "idle", "waiting": why}
+        try:
+            write_snapshot(self._settings.feed_dir / f"{self._settings.shard}.json", values | {"at_ns": clock.now_ns()})
+        except StateNotWritten as error:
+            self._report(str(error))
+        self._stop.wait(IDLE_SECONDS / max(clock.rate, 1.0))
+        return False
+
+    @staticmethod
+    def _report(text: str) -> None:
+        say(f"feed: {text}", error=True)
+
+
+def current_token() -> SecretStr | None:
+    """Return the access token as the settings say now: the file may have been written since the start."""
+    return load_settings().kite_access_token

@@ -1,0 +1,83 @@
+"""Whether the sockets of one Kite key may connect: shut when a token is refused, opened by another token."""
+
+import threading
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
+
+CHECK_SECONDS = 30.0
+"""Real seconds between two looks for another token while none is accepted."""
+
+RETRY_SECONDS = 300.0
+"""Real seconds after which one socket tries a refused token again: Kite also refuses good ones for a while."""
+
+
+class KeyGate:
+    """Hands out the token to connect with; all sockets of a key share one, each from its own thread."""
+
+    def __init__(
+        self,
+        api_key: SecretStr,
+        read_token: Callable[[], SecretStr | None],
+        report: Callable[[str], None],
+        *,
+        check_seconds: float = CHECK_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        self.api_key = api_key
+        self._read_token, self._report = read_token, report
+        self._check_ns = int(check_seconds * NS_PER_SECOND)
+        self._retry_ns = int(retry_seconds * NS_PER_SECOND)
+        self._guard = threading.Lock()
+        self._waiting: str | None = None
+        self._refused: SecretStr | None = None
+        self._next_check_ns = self._next_retry_ns = 0
+
+    @property
+    def waiting(self) -> str | None:
+        """Return what is waited for and what to do about it, None while tokens are accepted."""
+        return self._waiting
+
+    def token(self) -> SecretStr | None:
+        """Return the token to connect with now; None: wait and ask again. While waiting it goes to one asker only."""
+        with self._guard:
+            now = elapsed_ns()
+            if self._waiting is not None:
+                if now < self._next_check_ns:
+                    return None
+                self._next_check_ns = now + self._check_ns
+            found = self._read_token()
+            if found is None:
+                self._wait("no access token: log in to Kite and set kite_access_token in the settings file")
+                return None
+            if found == self._refused:
+                if now < self._next_retry_ns:
+                    return None
+                self._next_retry_ns = now + self._retry_ns
+            return found
+
+    def accepted(self) -> None:
+        """Note that Kite took the token."""
+        with self._guard:
+            if self._waiting is not None:
+                self._report("Kite accepts the token again: connecting")
+            self._waiting = self._refused = None
+
+    def refused(self, token: SecretStr, status: int) -> None:
+        """Note that Kite refused a token: no socket connects with it again, but for one try after a long while."""
+        with self._guard:
+            self._refused = token
+            self._next_retry_ns = elapsed_ns() + self._retry_ns
+            self._wait(
+                f"Kite refuses the access token (HTTP {status}): log in again and set kite_access_token in the "
+                "settings file; it is read every "
+                f"{self._check_ns / NS_PER_SECOND:g} s, nothing is sent to Kite meanwhile"
+            )
+
+    def _wait(self, why: str) -> None:
+        self._next_check_ns = elapsed_ns() + self._check_ns
+        if why != self._waiting:
+            self._report(why)
+        self._waiting = why

@@ -1,0 +1,104 @@
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from trading_platform.batch.instrument_dump import dump_csv
+from trading_platform.batch.reference import choose_universe, universe_rows
+from trading_platform.cli.feed_inputs import AddedTokens, SocketPlan, plan_sockets, read_day, session_times
+from trading_platform.errors import MissingInput
+from trading_platform.market.clock import IST, to_ns
+from trading_platform.market.instruments import Instrument, InstrumentDay
+from trading_platform.market.sessions import load_session_table
+from trading_platform.settings import Settings
+from trading_platform.storage.lake import Lake
+
+SESSION = date(2026, 7, 30)
+
+
+def stock(number: int) -> Instrument:
+    name = f"NAME{number}"
+    return Instrument(number * 256 + 1, number, name, name, None, 0.0, 0.05, 1, "EQ", "NSE", "NSE")
+
+
+def day(count: int) -> InstrumentDay:
+    return InstrumentDay(SESSION, tuple(stock(number) for number in range(1, count + 1)))
+
+
+def crude() -> Instrument:
+    return Instrument(
+        7 + 256 * 99, 99, "CRUDEOIL26AUGFUT", "CRUDEOIL", date(2026, 8, 19), 0.0, 1.0, 100, "FUT", "MCX-FUT", "MCX"
+    )
+
+
+def test_a_dump_is_read_and_a_missing_one_says_what_to_do(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    with pytest.raises(MissingInput, match="instruments_20260730"):
+        read_day(settings, SESSION)
+    settings.dumps_dir.mkdir()
+    (settings.dumps_dir / "instruments_20260730.csv").write_bytes(dump_csv(day(3).instruments))
+    assert read_day(settings, SESSION).instruments == day(3).instruments
+
+
+def test_the_universe_is_split_by_socket(tmp_path: Path) -> None:
+    plan, missing = plan_sockets(Settings(data_dir=tmp_path), day(6001))
+    assert [len(tokens) for tokens in plan.sockets] == [3000, 3000, 1]
+    assert missing == {}
+
+
+def test_the_lakes_universe_comes_first(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    full = day(5)
+    rows = universe_rows(choose_universe(full, {}), full).filter(pl.col("priority") > 2)
+    Lake(settings.lake_dir).write_session("subscription_universe", SESSION, rows)
+    plan, _ = plan_sockets(settings, full)
+    assert plan.sockets == [(769, 1025, 1281)]
+
+
+def test_added_tokens_go_where_there_is_room_then_to_a_new_socket_then_nowhere() -> None:
+    plan = SocketPlan([(1, 2), (3,)], per_socket=3, most_sockets=3)
+    assert plan.add([2, 4, 5, 6, 7, 7]) == {0: (4,), 1: (5, 6), 2: (7,)}
+    assert plan.sockets == [(1, 2, 4), (3, 5, 6), (7,)]
+    assert plan.add([8, 9, 10]) == {2: (8, 9)}
+    assert plan.refused == {10}
+    assert plan.add([1, 2]) == {}
+
+
+def test_a_session_lasts_as_long_as_what_is_subscribed() -> None:
+    def at(hour: int, minute: int) -> int:
+        return to_ns(datetime(2026, 7, 30, hour, minute, tzinfo=IST))
+
+    table = load_session_table()
+    stocks = day(2)
+    begins, ends = session_times(stocks, frozenset({257}), table)
+    assert begins == at(8, 45)
+    assert at(15, 31) <= ends <= at(16, 15)
+    both = InstrumentDay(SESSION, (*stocks.instruments, crude()))
+    assert session_times(both, frozenset({257, crude().token}), table)[1] >= at(23, 31)
+    with pytest.raises(MissingInput, match="nothing that is subscribed"):
+        session_times(stocks, frozenset({12345}), table)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"add": 3}', b"\xff", b'{"remove": []}', b"null"])
+def test_a_file_of_added_tokens_that_is_none_is_named_once(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "k1.universe.json"
+    path.write_bytes(content)
+    watched = AddedTokens(path, day(3))
+    tokens, wrong = watched.changed()
+    assert tokens == []
+    assert "nothing is added" in str(wrong)
+    assert watched.changed() == ([], None)
+
+
+def test_added_tokens_are_read_when_they_change(tmp_path: Path) -> None:
+    path = tmp_path / "k1.universe.json"
+    watched = AddedTokens(path, day(3))
+    assert watched.changed() == ([], None)
+    path.write_text('{"add": [257, 513]}')
+    assert watched.changed() == ([257, 513], None)
+    assert watched.changed() == ([], None)
+    path.write_text('{"add": [769, 999999, "x", true]}')
+    tokens, wrong = watched.changed()
+    assert tokens == [769]
+    assert "3 are not in the day's dump: 999999, x, True" in str(wrong)

@@ -1,0 +1,282 @@
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import SecretStr
+
+from trading_platform.kite.key_gate import KeyGate
+from trading_platform.kite.reconnect import Reconnect, ReconnectLimits
+from trading_platform.kite.ticker import Ticker, TickerLimits
+from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
+from trading_platform_tests.kite.exchange import (
+    GOOD_TOKEN,
+    OTHER_TOKEN,
+    Exchange,
+    number_in,
+    running_exchange,
+    wait_until,
+)
+
+# processes and sockets in real time: `make torture` runs them until they are as quick as they are sure
+pytestmark = pytest.mark.slow
+
+TOKENS = (256265, 408065)
+QUICK = ReconnectLimits(first_seconds=0.05, longest_seconds=0.4)
+
+
+@dataclass
+class Listener:
+    """Keeps what it hears: (what, socket, value)."""
+
+    heard: list[tuple[str, int, Any]] = field(default_factory=list)
+    slow_seconds: float = 0.0
+
+    def connected(self, socket: int, at_ns: int) -> None:
+        self.heard.append(("connected", socket, at_ns))
+
+    def subscribed(self, socket: int, tokens: tuple[int, ...], at_ns: int) -> None:  # noqa: ARG002
+        self.heard.append(("subscribed", socket, tokens))
+
+    def payload(self, socket: int, payload: bytes, received_ns: int) -> None:  # noqa: ARG002
+        self.heard.append(("payload", socket, payload))
+
+    def text(self, socket: int, payload: bytes, received_ns: int) -> None:  # noqa: ARG002
+        self.heard.append(("text", socket, payload))
+
+    def disconnected(self, socket: int, reason: str, at_ns: int) -> None:  # noqa: ARG002
+        self.heard.append(("disconnected", socket, reason))
+
+    def all(self, what: str) -> list[Any]:
+        return [value for name, _, value in self.heard if name == what]
+
+
+@dataclass
+class Rig:
+    ticker: Ticker
+    listener: Listener
+    gate: KeyGate
+    said: list[str]
+    tokens: list[SecretStr]
+
+
+@contextmanager
+def running_ticker(
+    root: str, *, silence: float = 1.0, check: float = 0.2, retry: float = 60.0, limits: ReconnectLimits = QUICK
+) -> Iterator[Rig]:
+    said: list[str] = []
+    tokens = [SecretStr("secret-token")]
+    gate = KeyGate(SecretStr("secret-key"), lambda: tokens[-1], said.append, check_seconds=check, retry_seconds=retry)
+    listener = Listener()
+    ticker = Ticker(
+        root=root,
+        number=0,
+        tokens=TOKENS,
+        gate=gate,
+        reconnect=Reconnect(limits, np.random.default_rng(1)),
+        listener=listener,
+        clock=Clock.wall(),
+        report=said.append,
+        limits=TickerLimits(connect_seconds=1.0, silence_seconds=silence),
+    )
+    ticker.start()
+    try:
+        yield Rig(ticker, listener, gate, said, tokens)
+    finally:
+        ticker.stop()
+        assert ticker.join(3.0)
+        for kept in (*said, repr(ticker), repr(gate), str(ticker.status)):
+            assert "secret-" not in kept
+
+
+@pytest.fixture
+def exchange() -> Iterator[Exchange]:
+    with running_exchange() as running:
+        yield running
+
+
+def test_two_messages_and_then_every_payload(exchange: Exchange) -> None:
+    with running_ticker(exchange.root) as rig:
+        wait_until(lambda: len(rig.listener.all("payload")) > 20)
+    assert exchange.clients[0].messages == [
+        {"a": "subscribe", "v": list(TOKENS)},
+        {"a": "mode", "v": ["full", list(TOKENS)]},
+    ]
+    assert exchange.clients[0].query == {"api_key": ["secret-key"], "access_token": ["secret-token"]}
+    assert [name for name, _, _ in rig.listener.heard[:2]] == ["connected", "subscribed"]
+    payloads = [payload for payload in rig.listener.all("payload") if len(payload) > 1]
+    numbers = [number_in(payload) for payload in payloads]
+    assert numbers == exchange.sent[: len(numbers)]
+    assert rig.listener.all("disconnected") == ["stopped"]
+
+
+def test_a_reconnect_sends_two_messages_again_not_six(exchange: Exchange) -> None:
+    with running_ticker(exchange.root) as rig:
+        for times in (1, 2, 3):
+            wait_until(lambda: len(exchange.clients) == times and len(exchange.clients[-1].sent) > 5)  # noqa: B023
+            exchange.clients[-1].connection.socket.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: len(exchange.clients) == 4 and len(exchange.clients[-1].sent) > 5)
+    assert [len(client.messages) for client in exchange.clients] == [2, 2, 2, 2]
+    assert rig.ticker.status.messages_sent == 8
+    assert len(rig.listener.all("disconnected")) == 4
+
+
+def test_a_silent_socket_with_open_tcp_is_found_and_reconnected(exchange: Exchange) -> None:
+    with running_ticker(exchange.root, silence=3.0) as rig:  # the limit that is the default
+        wait_until(lambda: len(rig.listener.all("payload")) > 5)
+        exchange.clients[0].silent = True
+        begun = elapsed_ns()
+        wait_until(lambda: bool(rig.listener.all("disconnected")))
+        seconds = (elapsed_ns() - begun) / NS_PER_SECOND
+        wait_until(lambda: len(exchange.clients) == 2 and len(exchange.clients[1].sent) > 5)
+    assert 2.5 < seconds < 5.0
+    assert rig.listener.all("disconnected")[0].startswith("silent: no payload for 3 s")
+
+
+def test_heartbeats_alone_are_life(exchange: Exchange) -> None:
+    exchange.paused = True
+    with running_ticker(exchange.root, silence=0.6) as rig:
+        wait_until(lambda: len(rig.listener.all("payload")) > 8)
+        assert set(rig.listener.all("payload")) == {b"\x00"}
+        assert rig.ticker.status.connects == 1
+
+
+def test_pings_alone_are_silence(exchange: Exchange) -> None:
+    with running_ticker(exchange.root, silence=0.5) as rig:
+        wait_until(lambda: len(exchange.clients) == 1)
+        exchange.clients[0].silent = True
+        for _ in range(30):
+            if rig.listener.all("disconnected"):
+                break
+            exchange.clients[0].connection.ping()
+            pause(0.1)
+        assert "only pings" in rig.listener.all("disconnected")[0]
+
+
+def test_a_message_that_drips_is_cut_by_the_watch(exchange: Exchange) -> None:
+    with running_ticker(exchange.root, silence=0.5) as rig:
+        wait_until(lambda: len(exchange.clients) == 1 and len(exchange.clients[0].sent) > 2)
+        exchange.clients[0].silent = True
+        raw = exchange.clients[0].connection.socket
+        raw.sendall(b"\x82\x7e\xff\xff")  # a binary message of 65,535 bytes begins
+        begun = elapsed_ns()
+        while not rig.listener.all("disconnected") and elapsed_ns() - begun < 10 * NS_PER_SECOND:
+            with suppress(OSError):  # cut: the server notices too
+                raw.sendall(b"x")
+            pause(0.1)
+            rig.ticker.watch()
+        assert rig.listener.all("disconnected") == ["silent: stuck within one message"]
+        assert (elapsed_ns() - begun) / NS_PER_SECOND < 5.0
+
+
+def test_a_refused_token_stops_the_key_and_says_what_to_do(exchange: Exchange) -> None:
+    exchange.good_token = OTHER_TOKEN
+    with running_ticker(exchange.root) as rig:
+        wait_until(lambda: rig.gate.waiting is not None)
+        pause(1.0)  # several looks for another token
+        assert len(exchange.attempts) == 1
+        assert "log in again" in str(rig.gate.waiting)
+        assert rig.ticker.status.state == "waiting for a token"
+        assert rig.said == [rig.gate.waiting]
+        rig.tokens.append(SecretStr(OTHER_TOKEN))
+        wait_until(lambda: len(rig.listener.all("payload")) > 3)
+        assert rig.gate.waiting is None
+        rig.tokens.append(SecretStr("secret-token"))
+    assert [token for _, token in exchange.attempts] == [GOOD_TOKEN, OTHER_TOKEN]
+
+
+def test_a_token_that_expires_during_the_session_ends_in_waiting_not_in_a_storm(exchange: Exchange) -> None:
+    with running_ticker(exchange.root) as rig:
+        wait_until(lambda: len(rig.listener.all("payload")) > 3)
+        exchange.status = 403
+        exchange.clients[0].connection.close()
+        wait_until(lambda: rig.gate.waiting is not None)
+        pause(1.0)
+        assert len(exchange.attempts) == 2
+        assert rig.listener.all("disconnected") == ["closed: code 1000"]
+
+
+def test_a_refused_token_is_tried_again_only_after_long() -> None:
+    with running_exchange() as exchange:
+        exchange.status = 403
+        with running_ticker(exchange.root, check=0.1, retry=1.0) as rig:
+            wait_until(lambda: len(exchange.attempts) == 2)
+            assert exchange.attempts[1][0] - exchange.attempts[0][0] >= 1.0
+            exchange.status = None
+            wait_until(lambda: len(rig.listener.all("payload")) > 3)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_another_refusal_is_tried_again_with_growing_pauses(exchange: Exchange, status: int) -> None:
+    exchange.status = status
+    with running_ticker(exchange.root, limits=ReconnectLimits(0.1, 2.0, 10.0, 0.5)) as rig:
+        wait_until(lambda: len(exchange.attempts) == 4)
+        assert rig.gate.waiting is None
+    times = [at for at, _ in exchange.attempts]
+    gaps = np.diff(times)
+    assert 0.05 <= gaps[0] <= 0.4
+    assert 0.2 <= gaps[2] <= 0.9
+    assert f"unreachable: HTTP {status}" in rig.said[0]
+
+
+def test_a_redirect_is_not_followed_the_token_goes_to_nobody_else(exchange: Exchange) -> None:
+    with running_exchange() as other:
+        exchange.redirect = other.root
+        with running_ticker(exchange.root) as rig:
+            wait_until(lambda: len(exchange.attempts) == 2)
+        assert other.attempts == []
+        assert "unreachable" in rig.said[0]
+
+
+def test_a_server_that_is_not_there_is_named_without_its_keys() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with running_ticker(f"ws://127.0.0.1:{port}") as rig:
+        wait_until(lambda: len(rig.said) > 1)
+        assert "Connection refused" in rig.said[0]
+
+
+def test_what_is_no_websocket_is_damage_and_connected_again(exchange: Exchange) -> None:
+    with running_ticker(exchange.root) as rig:
+        wait_until(lambda: len(exchange.clients) == 1 and len(exchange.clients[0].sent) > 2)
+        exchange.clients[0].silent = True
+        pause(0.05)
+        exchange.clients[0].connection.socket.sendall(b"\xf2\x01x")  # reserved bits are set
+        wait_until(lambda: len(exchange.clients) == 2 and len(exchange.clients[1].sent) > 2)
+        assert rig.listener.all("disconnected")[0].startswith("damaged")
+
+
+def test_a_truncated_packet_is_a_payload_like_any_other(exchange: Exchange) -> None:
+    with running_ticker(exchange.root) as rig:
+        wait_until(lambda: len(exchange.clients) == 1 and len(exchange.clients[0].sent) > 2)
+        for damaged in (b"\x00\x02\x00\x08\x01", b"\xff\xff", b""):
+            exchange.send_all(damaged)
+        before = len(exchange.clients[0].sent)
+        wait_until(lambda: len(exchange.clients[0].sent) > before + 20)
+        wait_until(lambda: {b"\x00\x02\x00\x08\x01", b"\xff\xff", b""} <= set(rig.listener.all("payload")))
+        assert rig.ticker.status.connects == 1
+
+
+def test_text_is_handed_on_as_it_came(exchange: Exchange) -> None:
+    with running_ticker(exchange.root) as rig:
+        wait_until(lambda: len(exchange.clients) == 1)
+        exchange.send_all('{"type":"message","data":"hello"}')
+        wait_until(lambda: rig.listener.all("text") == [b'{"type":"message","data":"hello"}'])
+
+
+def test_added_tokens_take_two_messages_and_stay_after_a_reconnect(exchange: Exchange) -> None:
+    with running_ticker(exchange.root) as rig:
+        wait_until(lambda: len(rig.listener.all("payload")) > 2)
+        rig.ticker.add((738561, TOKENS[0]))
+        wait_until(lambda: len(exchange.clients[0].messages) == 4)
+        assert exchange.clients[0].messages[2:] == [
+            {"a": "subscribe", "v": [738561]},
+            {"a": "mode", "v": ["full", [738561]]},
+        ]
+        assert rig.listener.all("subscribed") == [TOKENS, (*TOKENS, 738561)]
+        exchange.clients[0].connection.close()
+        wait_until(lambda: len(exchange.clients) == 2 and len(exchange.clients[1].messages) == 2)
+        assert exchange.clients[1].messages[0] == {"a": "subscribe", "v": [*TOKENS, 738561]}

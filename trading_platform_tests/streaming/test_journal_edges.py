@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from trading_platform.storage.journal import JournalReader
+from trading_platform.streaming.journal_edges import JournalTail, journal_tail, opening_records
+from trading_platform.wire.journal_records import ControlType, RecordKind, encode_control
+from trading_platform_tests.streaming.recordings import SESSION, SHARD, open_journal
+
+HASH = "a" * 64
+
+
+def write(root: Path, *records: tuple[int, int, bytes | ControlType]) -> JournalReader:
+    """Records are (socket, receive time, payload or control)."""
+    with open_journal(root) as journal:
+        for socket, at_ns, what in records:
+            if isinstance(what, ControlType):
+                fields = {"sha256": HASH} if what is ControlType.SETTINGS else {}
+                fields |= {"last_ns": at_ns - 5} if what is ControlType.DISCONNECTED else {}  # type: ignore[dict-item]
+                journal.append(RecordKind.CONTROL, encode_control(what, **fields), at_ns, socket=socket)
+            else:
+                journal.append(RecordKind.FRAME, what, at_ns, socket=socket)
+    return JournalReader(root, SHARD, SESSION)
+
+
+def test_the_opening_ends_with_the_first_payload(tmp_path: Path) -> None:
+    history = write(
+        tmp_path,
+        (0, 1, ControlType.SESSION_OPENED),
+        (0, 1, ControlType.SETTINGS),
+        (0, 2, b"frame"),
+        (0, 3, ControlType.SESSION_CLOSED),
+    )
+    assert opening_records(history) == {ControlType.SESSION_OPENED: None, ControlType.SETTINGS: HASH}
+
+
+def test_the_tail_knows_each_sockets_last_payload(tmp_path: Path) -> None:
+    history = write(
+        tmp_path,
+        (0, 1, ControlType.CONNECTED),
+        (1, 2, ControlType.CONNECTED),
+        (2, 2, ControlType.CONNECTED),
+        (0, 3, b"a"),
+        (1, 4, b"b"),
+        (1, 5, ControlType.DISCONNECTED),
+        (0, 6, b"c"),
+    )
+    assert journal_tail(history) == JournalTail(False, 6, {0: 6, 1: 4, 2: 2}, {0, 2})
+
+
+def test_a_socket_that_was_gone_already_is_known_by_what_was_said_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JournalReader, "window_start", lambda *_: 2)
+    history = write(tmp_path, (1, 1, b"before the window"), (1, 30, ControlType.DISCONNECTED), (0, 31, b"c"))
+    assert journal_tail(history) == JournalTail(False, 31, {0: 31, 1: 25}, {0})
+
+
+def test_a_closed_session_is_seen(tmp_path: Path) -> None:
+    assert journal_tail(write(tmp_path, (0, 1, b"a"), (0, 2, ControlType.SESSION_CLOSED))).closed
+
+
+def test_an_empty_journal_has_no_edges(tmp_path: Path) -> None:
+    history = write(tmp_path)
+    assert opening_records(history) == {}
+    assert journal_tail(history) == JournalTail()
