@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v >/dev/null 2>&1 && python$$v -c 'import venv, ensurepip' 2>/dev/null && { echo python$$v; break; }; done || true)
 PYTHON := $(or $(PYTHON),python3)
 ARGS ?=
+# of pytest; 0 runs the tests in one, for a debugger
+PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test format lint types contracts unit bounds bench torture lock clean
@@ -45,10 +47,12 @@ contracts:
 
 # kernels do not check bounds by themselves: their tests run a second time with the checks compiled in
 bounds:
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest trading_platform_tests/calc trading_platform_tests/wire
+	@# compiled once, before both processes of pytest want the same kernels
+	NUMBA_BOUNDSCHECK=1 $(BIN)/trading-platform warmup
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(PROCESSES) trading_platform_tests/calc trading_platform_tests/wire
 
 unit:
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal -m "not slow" $(ARGS)
 
 bench: setup  ## speeds as ratios to a peer in the same run, as JSON
 	$(BIN)/python -m trading_platform_tests.benchmarks $(ARGS)
