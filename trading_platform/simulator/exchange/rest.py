@@ -123,7 +123,8 @@ class Rest:
         content = self._dumps.get(request.path_params.get("exchange", ""))
         if content is None:
             raise input_refusal(f"no instruments of that exchange; there are {', '.join(self._exchanges)}")
-        return Response(content, media_type="text/csv", headers={"Content-Encoding": "gzip"})
+        # without a charset behind it: the JavaScript client compares the whole header
+        return Response(content, headers={"Content-Type": "text/csv", "Content-Encoding": "gzip"})
 
     def _quote(self, request: Request) -> dict[str, Any]:
         return self._quotes.full(request.query_params.getlist("i"), self._clock.now_second())

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from collections import deque
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,6 +10,8 @@ from trading_platform.wire.kite_packets import HEARTBEAT
 
 _ENTRY = struct.Struct(">BQI")
 BINARY, TEXT = 0, 1
+
+_ASKED_KEPT = 100
 
 
 class SentOnSocket:
@@ -18,6 +21,8 @@ class SentOnSocket:
         self.number, self.api_key = number, api_key
         self.open = True
         self.frames = self.packets = self.heartbeats = self.texts = self.bytes = 0
+        self.asked = 0
+        self._asked_last: deque[str] = deque(maxlen=_ASKED_KEPT)
         self.lag_ns = 0
         """How long after it was due the last frame was sent, simulated."""
         self._digest = hashlib.sha256()
@@ -41,6 +46,11 @@ class SentOnSocket:
         self.texts += 1
         self._keep(TEXT, message, at_ns)
 
+    def asks(self, message: str) -> None:
+        """Account for a message of the client; the last of them are told."""
+        self.asked += 1
+        self._asked_last.append(message)
+
     def close(self) -> None:
         """Take note that the socket is gone."""
         self.open = False
@@ -60,6 +70,8 @@ class SentOnSocket:
             "heartbeats": self.heartbeats,
             "texts": self.texts,
             "bytes": self.bytes,
+            "asked": self.asked,
+            "asked_last": list(self._asked_last),
             "lag_ms": self.lag_ns / 1e6,
             "sha256": self._digest.hexdigest(),
             "file": None if self._path is None else str(self._path),

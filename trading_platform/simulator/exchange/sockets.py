@@ -180,6 +180,7 @@ class Sockets:
         self, message: str | bytes, socket: Socket, stream: Stream, *, subscriptions: Subscriptions
     ) -> None:
         change = subscriptions.apply(message)
+        socket.sent.asks(change.asked)
         stream.subscriptions_changed()
         if change.error is not None:
             await socket.send_text("error", change.error)

@@ -1,6 +1,6 @@
 """What one websocket has asked for: its text messages, read as Kite reads them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,20 @@ MAX_INSTRUMENTS = 3000
 """Instruments of one socket."""
 
 _MODES = {"ltp": Mode.LTP, "quote": Mode.QUOTE, "full": Mode.FULL}
+_PLAIN = ("subscribe", "unsubscribe")  # no set: what a message names need not be hashable
 _MAX_TOKEN = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a message changed: tokens that now show their last tick, and what the client is told went wrong."""
+    """What a message changed: tokens that now show their last tick, and what the client is told went wrong.
+
+    `asked` is the message in a few words: what, in which mode, how many tokens.
+    """
 
     tokens: tuple[int, ...] = ()
     error: str | None = None
+    asked: str = "unknown"
 
 
 class Subscriptions:
@@ -42,15 +47,15 @@ class Subscriptions:
         except orjson.JSONDecodeError:
             return Change(error="the message is not JSON")
         action, value = (message.get("a"), message.get("v")) if isinstance(message, dict) else (None, None)
+        mode, asked = Mode.QUOTE if action in _PLAIN else None, str(action)
         if action == "mode" and isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
-            mode, value = _MODES.get(value[0]), value[1]
-        else:
-            mode = Mode.QUOTE
-        if not isinstance(value, list) or mode is None or action not in {"subscribe", "unsubscribe", "mode"}:
+            mode, value, asked = _MODES.get(value[0]), value[1], f"mode {value[0]}"
+        if not isinstance(value, list) or mode is None:
             return Change(error=f"unknown message: {str(message)[:100]}")
         tokens = [one for one in value if type(one) is int and 0 <= one <= _MAX_TOKEN]
         self._arrays = None
-        return self._remove(tokens) if action == "unsubscribe" else self._put(tokens, mode)
+        change = self._remove(tokens) if action == "unsubscribe" else self._put(tokens, mode)
+        return replace(change, asked=f"{asked} {len(value)}")
 
     def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Return tokens in ascending order, and the mode of each."""

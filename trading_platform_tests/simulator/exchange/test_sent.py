@@ -19,6 +19,10 @@ def test_what_was_sent_is_counted_digested_and_kept(tmp_path: Path) -> None:
     assert told["bytes"] == len(FRAME) + 1
     assert told["sha256"] == wanted.hexdigest()
     assert read_sent(Path(told["file"])) == [(BINARY, 5, FRAME), (BINARY, 6, b"\x00"), (TEXT, 7, b'{"type":"message"}')]
+    for number in range(150):
+        sent.asks(f"subscribe {number}")
+    (told,) = ledger.published()
+    assert (told["asked"], told["asked_last"]) == (150, [f"subscribe {number}" for number in range(50, 150)])
     sent.close()
     assert ledger.published()[0]["open"] is False
 

@@ -50,12 +50,32 @@ def test_one_instrument_too_many_is_refused_and_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "7", '{"a":"subscribe"}', '{"a":"mode","v":["best",[1]]}', '{"a":"x","v":[1]}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"a":"subscribe"}',
+        '{"a":"mode","v":["best",[1]]}',
+        '{"a":"mode","v":[1,2]}',
+        '{"a":"x","v":[1]}',
+        '{"a":["subscribe"],"v":[1]}',
+        '{"a":{},"v":[1]}',
+    ],
 )
 def test_what_cannot_be_read_is_an_error_and_changes_nothing(text: str) -> None:
     book = Subscriptions()
-    assert book.apply(text).error
+    change = book.apply(text)
+    assert change.error
+    assert change.asked == "unknown"
     assert len(book) == 0
+
+
+def test_what_was_asked_is_told_in_words() -> None:
+    book = Subscriptions()
+    asked = [say("subscribe", [1, 2]), say("mode", ["full", [1]]), say("unsubscribe", [1, 2, "x"])]
+    assert [book.apply(text).asked for text in asked] == ["subscribe 2", "mode full 1", "unsubscribe 3"]
 
 
 def test_tokens_as_text_are_passed_over() -> None:
