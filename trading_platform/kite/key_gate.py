@@ -13,6 +13,8 @@ CHECK_SECONDS = 30.0
 RETRY_SECONDS = 300.0
 """Real seconds after which one socket tries a refused token again: Kite also refuses good ones for a while."""
 
+_POLL_SECONDS = 0.5
+
 
 class KeyGate:
     """Hands out the token to connect with; all sockets of a key share one, each from its own thread."""
@@ -34,6 +36,11 @@ class KeyGate:
         self._waiting: str | None = None
         self._refused: SecretStr | None = None
         self._next_check_ns = self._next_retry_ns = 0
+
+    @property
+    def poll_seconds(self) -> float:
+        """Return how long a socket that got no token waits before it asks again; asking costs nothing."""
+        return min(_POLL_SECONDS, self._check_ns / NS_PER_SECOND)
 
     @property
     def waiting(self) -> str | None:

@@ -22,8 +22,6 @@ from trading_platform.wire.journal_records import MAX_BODY
 REFUSED_STATUS = frozenset({400, 401, 403})
 """HTTP answers to the upgrade that mean the token; 400 was seen for a malformed one."""
 
-_GATE_POLL_SECONDS = 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class TickerLimits:
@@ -149,7 +147,7 @@ class Ticker:
             token = self._gate.token()
             if token is None:
                 self._state = "waiting for a token"
-                self._stopping.wait(_GATE_POLL_SECONDS)
+                self._stopping.wait(self._gate.poll_seconds)
                 continue
             begun = elapsed_ns()
             connects = self._connects
@@ -212,7 +210,7 @@ class Ticker:
                 self._ask(held, self._tokens)
                 self._subscribed = True
                 self._listener.subscribed(self._number, self._tokens, self._clock.now_ns())
-            return self._read(held)
+            end = self._read(held)
         except websocket.WebSocketTimeoutException:
             end = _End(Ending.SILENT, f"no payload for {self._limits.silence_seconds:g} s, heartbeats should come")
         except (websocket.WebSocketProtocolException, websocket.WebSocketPayloadException) as error:
@@ -221,6 +219,7 @@ class Ticker:
             end = _End(Ending.LOST, getattr(error, "strerror", None) or type(error).__name__)
             if self._is_silent():
                 end = _End(Ending.SILENT, "stuck within one message")
+        # once we have asked for the end, whatever comes is our doing: the server answers a close with a close
         return _End(Ending.STOPPED) if self._stopping.is_set() else end
 
     def _read(self, held: websocket.WebSocket) -> _End:

@@ -44,7 +44,7 @@ class Client:
 class Exchange:
     """Counts frames up all the time; each goes to whoever is subscribed then."""
 
-    def __init__(self, *, frame_seconds: float = 0.01, heartbeat_seconds: float = 0.2) -> None:
+    def __init__(self, *, frame_seconds: float = 0.01, heartbeat_seconds: float = 0.05) -> None:
         self.clients: list[Client] = []
         self.attempts: list[tuple[float, str]] = []  # (monotonic seconds, access token)
         self.status: int | None = None  # what an upgrade is refused with

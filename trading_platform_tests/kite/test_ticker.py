@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import SecretStr
+from websockets.exceptions import ConnectionClosed
 
 from trading_platform.kite.key_gate import KeyGate
 from trading_platform.kite.reconnect import Reconnect, ReconnectLimits
@@ -21,11 +22,9 @@ from trading_platform_tests.kite.exchange import (
     wait_until,
 )
 
-# processes and sockets in real time: `make torture` runs them until they are as quick as they are sure
-pytestmark = pytest.mark.slow
-
 TOKENS = (256265, 408065)
-QUICK = ReconnectLimits(first_seconds=0.05, longest_seconds=0.4)
+QUICK = ReconnectLimits(first_seconds=0.02, longest_seconds=0.1)
+PATIENT, IMPATIENT = 20.0, 0.3
 
 
 @dataclass
@@ -61,15 +60,27 @@ class Rig:
     gate: KeyGate
     said: list[str]
     tokens: list[SecretStr]
+    looks: list[SecretStr]  # each time the gate looked for a token
+
+    def look_again(self, times: int = 3) -> None:
+        """Wait until the gate has looked for another token so many times more."""
+        before = len(self.looks)
+        wait_until(lambda: len(self.looks) >= before + times)
 
 
 @contextmanager
 def running_ticker(
-    root: str, *, silence: float = 1.0, check: float = 0.2, retry: float = 60.0, limits: ReconnectLimits = QUICK
+    root: str, *, silence: float = PATIENT, check: float = 0.02, retry: float = 60.0, limits: ReconnectLimits = QUICK
 ) -> Iterator[Rig]:
     said: list[str] = []
     tokens = [SecretStr("secret-token")]
-    gate = KeyGate(SecretStr("secret-key"), lambda: tokens[-1], said.append, check_seconds=check, retry_seconds=retry)
+    looks: list[SecretStr] = []
+
+    def look() -> SecretStr:
+        looks.append(tokens[-1])
+        return tokens[-1]
+
+    gate = KeyGate(SecretStr("secret-key"), look, said.append, check_seconds=check, retry_seconds=retry)
     listener = Listener()
     ticker = Ticker(
         root=root,
@@ -80,14 +91,14 @@ def running_ticker(
         listener=listener,
         clock=Clock.wall(),
         report=said.append,
-        limits=TickerLimits(connect_seconds=1.0, silence_seconds=silence),
+        limits=TickerLimits(connect_seconds=PATIENT, silence_seconds=silence),
     )
     ticker.start()
     try:
-        yield Rig(ticker, listener, gate, said, tokens)
+        yield Rig(ticker, listener, gate, said, tokens, looks)
     finally:
         ticker.stop()
-        assert ticker.join(3.0)
+        assert ticker.join(PATIENT)
         for kept in (*said, repr(ticker), repr(gate), str(ticker.status)):
             assert "secret-" not in kept
 
@@ -124,59 +135,76 @@ def test_a_reconnect_sends_two_messages_again_not_six(exchange: Exchange) -> Non
     assert len(rig.listener.all("disconnected")) == 4
 
 
+def test_the_servers_answer_to_our_close_is_no_close_of_its_own(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_ticker(exchange.root) as rig:
+        wait_until(lambda: len(rig.listener.all("payload")) > 2)
+        # without the cut that follows our close, the answer to it is always what is read last
+        monkeypatch.setattr(rig.ticker, "_cut", lambda: None)
+        rig.ticker.stop()
+        assert rig.ticker.join(PATIENT)
+    assert rig.listener.all("disconnected") == ["stopped"]
+    assert exchange.clients[0].connection.protocol.close_rcvd is not None
+
+
 def test_a_silent_socket_with_open_tcp_is_found_and_reconnected(exchange: Exchange) -> None:
-    with running_ticker(exchange.root, silence=3.0) as rig:  # the limit that is the default
+    with running_ticker(exchange.root, silence=IMPATIENT) as rig:
         wait_until(lambda: len(rig.listener.all("payload")) > 5)
-        exchange.clients[0].silent = True
         begun = elapsed_ns()
-        wait_until(lambda: bool(rig.listener.all("disconnected")))
-        seconds = (elapsed_ns() - begun) / NS_PER_SECOND
-        wait_until(lambda: len(exchange.clients) == 2 and len(exchange.clients[1].sent) > 5)
-    assert 2.5 < seconds < 5.0
-    assert rig.listener.all("disconnected")[0].startswith("silent: no payload for 3 s")
+        exchange.clients[-1].silent = True
+        before = len(exchange.clients)
+        wait_until(lambda: len(exchange.clients) > before and len(exchange.clients[-1].sent) > 5)
+        assert (elapsed_ns() - begun) / NS_PER_SECOND >= IMPATIENT / 2  # not by something else
+    assert rig.listener.all("disconnected")[0] == "silent: no payload for 0.3 s, heartbeats should come"
+    # a user gets what this test shortens: found and asked for again within 5 s
+    assert TickerLimits().silence_seconds + ReconnectLimits().first_seconds < 5.0
 
 
 def test_heartbeats_alone_are_life(exchange: Exchange) -> None:
     exchange.paused = True
-    with running_ticker(exchange.root, silence=0.6) as rig:
-        wait_until(lambda: len(rig.listener.all("payload")) > 8)
+    with running_ticker(exchange.root, silence=1.0) as rig:
+        begun = elapsed_ns()
+        wait_until(lambda: elapsed_ns() - begun > 1.2 * NS_PER_SECOND)
+        assert len(rig.listener.all("payload")) > 8
         assert set(rig.listener.all("payload")) == {b"\x00"}
         assert rig.ticker.status.connects == 1
 
 
 def test_pings_alone_are_silence(exchange: Exchange) -> None:
-    with running_ticker(exchange.root, silence=0.5) as rig:
+    with running_ticker(exchange.root, silence=IMPATIENT) as rig:
         wait_until(lambda: len(exchange.clients) == 1)
-        exchange.clients[0].silent = True
-        for _ in range(30):
-            if rig.listener.all("disconnected"):
+        for number in range(100):
+            with suppress(OSError, ConnectionClosed):
+                exchange.clients[-1].silent = True
+                exchange.clients[-1].connection.ping()
+            pause(0.03)
+            # starved of processor time, the pings may be what is late: then the next connection is asked
+            if number > 5 and any("only pings" in one for one in rig.listener.all("disconnected")):
                 break
-            exchange.clients[0].connection.ping()
-            pause(0.1)
-        assert "only pings" in rig.listener.all("disconnected")[0]
+        assert "silent: only pings for 0.3 s" in rig.listener.all("disconnected")
 
 
 def test_a_message_that_drips_is_cut_by_the_watch(exchange: Exchange) -> None:
-    with running_ticker(exchange.root, silence=0.5) as rig:
+    with running_ticker(exchange.root, silence=IMPATIENT) as rig:
         wait_until(lambda: len(exchange.clients) == 1 and len(exchange.clients[0].sent) > 2)
         exchange.clients[0].silent = True
         raw = exchange.clients[0].connection.socket
         raw.sendall(b"\x82\x7e\xff\xff")  # a binary message of 65,535 bytes begins
         begun = elapsed_ns()
-        while not rig.listener.all("disconnected") and elapsed_ns() - begun < 10 * NS_PER_SECOND:
+        while not rig.listener.all("disconnected") and elapsed_ns() - begun < PATIENT * NS_PER_SECOND:
             with suppress(OSError):  # cut: the server notices too
                 raw.sendall(b"x")
-            pause(0.1)
+            pause(0.05)
             rig.ticker.watch()
         assert rig.listener.all("disconnected") == ["silent: stuck within one message"]
-        assert (elapsed_ns() - begun) / NS_PER_SECOND < 5.0
 
 
 def test_a_refused_token_stops_the_key_and_says_what_to_do(exchange: Exchange) -> None:
     exchange.good_token = OTHER_TOKEN
     with running_ticker(exchange.root) as rig:
         wait_until(lambda: rig.gate.waiting is not None)
-        pause(1.0)  # several looks for another token
+        rig.look_again()
         assert len(exchange.attempts) == 1
         assert "log in again" in str(rig.gate.waiting)
         assert rig.ticker.status.state == "waiting for a token"
@@ -194,7 +222,7 @@ def test_a_token_that_expires_during_the_session_ends_in_waiting_not_in_a_storm(
         exchange.status = 403
         exchange.clients[0].connection.close()
         wait_until(lambda: rig.gate.waiting is not None)
-        pause(1.0)
+        rig.look_again()
         assert len(exchange.attempts) == 2
         assert rig.listener.all("disconnected") == ["closed: code 1000"]
 
@@ -202,9 +230,10 @@ def test_a_token_that_expires_during_the_session_ends_in_waiting_not_in_a_storm(
 def test_a_refused_token_is_tried_again_only_after_long() -> None:
     with running_exchange() as exchange:
         exchange.status = 403
-        with running_ticker(exchange.root, check=0.1, retry=1.0) as rig:
+        with running_ticker(exchange.root, retry=0.4) as rig:
             wait_until(lambda: len(exchange.attempts) == 2)
-            assert exchange.attempts[1][0] - exchange.attempts[0][0] >= 1.0
+            assert exchange.attempts[1][0] - exchange.attempts[0][0] >= 0.4
+            assert len(rig.looks) > 5  # it was looked for another one meanwhile
             exchange.status = None
             wait_until(lambda: len(rig.listener.all("payload")) > 3)
 
@@ -215,10 +244,8 @@ def test_another_refusal_is_tried_again_with_growing_pauses(exchange: Exchange, 
     with running_ticker(exchange.root, limits=ReconnectLimits(0.1, 2.0, 10.0, 0.5)) as rig:
         wait_until(lambda: len(exchange.attempts) == 4)
         assert rig.gate.waiting is None
-    times = [at for at, _ in exchange.attempts]
-    gaps = np.diff(times)
-    assert 0.05 <= gaps[0] <= 0.4
-    assert 0.2 <= gaps[2] <= 0.9
+    gaps = np.diff([at for at, _ in exchange.attempts])
+    assert (gaps >= [0.05, 0.1, 0.2]).all()
     assert f"unreachable: HTTP {status}" in rig.said[0]
 
 
