@@ -108,6 +108,16 @@ class Settings(BaseSettings):
         return self.data_dir / "feed"
 
     @property
+    def engine_dir(self) -> Path:
+        """Return the folder of what each engine says of itself."""
+        return self.data_dir / "engine"
+
+    @property
+    def backup_dir(self) -> Path:
+        """Return the folder of backups, each a folder with a manifest.json."""
+        return self.data_dir / "backups"
+
+    @property
     def valkey_dir(self) -> Path:
         """Return the folder of the embedded server: socket, configuration, append-only file."""
         return self.data_dir / "valkey"
@@ -155,6 +165,12 @@ def _refuse_unknown_variables() -> None:
         likely = {name: difflib.get_close_matches(name, known, 1) for name in given}
         told = ", ".join(f"{name} (did you mean {near[0]}?)" if near else name for name, near in likely.items())
         raise SettingsError(f"unknown setting {told}; the known ones are {', '.join(sorted(known))}")
+
+
+def dagster_home() -> Path | None:
+    """Return the folder in which Dagster keeps its runs, None when DAGSTER_HOME is not set."""
+    named = os.environ.get("DAGSTER_HOME")
+    return Path(named) if named else None
 
 
 def child_environment(settings: Settings, dagster_home: Path) -> dict[str, str]:

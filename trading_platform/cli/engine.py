@@ -13,6 +13,7 @@ import typer
 from trading_platform._jit_cache import code_fingerprint
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.cli.console import say
+from trading_platform.cli.engine_report import EngineReport
 from trading_platform.errors import EngineError, JournalChanged, StoreRefused, StoreUnavailable
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
 from trading_platform.market.sessions import SessionClass, load_session_table
@@ -69,7 +70,8 @@ def engine(
 
     Example: trading-platform engine --until-closed
 
-    A session that is not closed is waited for; a line says so when no record comes.
+    A session that is not closed is waited for; a line says so when no record comes. `<data_dir>/engine/SHARD.json`
+    says how it goes, once a second.
 
     Exit codes: 0 asked to stop or finished, 2 something has to be mended first (the message says what).
     """
@@ -122,8 +124,10 @@ class EngineWorker:
         self._code = code_fingerprint()
         self._done: set[date] = set()  # finished, or left behind unfinished: not asked for again by this process
         self._manager = RedisManager(url, settings.valkey_dir)
+        self._snapshots = EngineReport(settings, self._report)
         self._steps = 0
         self._rebuild = False
+        self._snapshots.waiting("starting", "the first look at journal and Redis")
 
     def run_all(self, *, until_closed: bool) -> None:
         """Work on every session of the shard, oldest first; go on with new ones unless `until_closed`."""
@@ -133,9 +137,11 @@ class EngineWorker:
                 self._work_on(wanted, only=False)
                 self._done.add(wanted)
             elif until_closed:
-                return
+                break
             else:
+                self._snapshots.waiting("idle")
                 self._stop.wait(IDLE_SECONDS)
+        self._snapshots.stopped()
 
     def run(self, session: date, *, rebuild: bool) -> None:
         """Work on one session until it is closed or we are asked to stop."""
@@ -148,6 +154,7 @@ class EngineWorker:
 
     def _attempt(self, session: date, *, only: bool) -> None:
         """Recover, then step until the session is closed, left or we are asked to stop; raise StoreUnavailable."""
+        self._snapshots.started()
         running = self._start(session)
         if running is None:
             return
@@ -156,6 +163,7 @@ class EngineWorker:
         say(f"engine {session}: state at record {progress.recovered_from}, outputs at {progress.replayed_to}")
         left = self._step_on(running, only=only)
         running.save_state()
+        self._snapshots.ended(running)
         state = running.state
         if state.closed:
             say(f"engine {session}: closed at record {state.position}, {state.digest()}")
@@ -195,6 +203,7 @@ class EngineWorker:
                 seconds = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
                 failures += 1
                 self._report(f"{error}; trying again in {seconds} s")
+                self._snapshots.waiting("waiting", str(error))
                 self._stop.wait(seconds)
         return None
 
@@ -211,7 +220,12 @@ class EngineWorker:
             report=self._report,
             stopped=lambda: self._stop.asked,
             rebuild=self._rebuild,
+            latency=self._snapshots.latency,
+            watch=self._watch,
         )
+
+    def _watch(self, running: Engine) -> None:
+        self._snapshots.running(running, "running" if running.caught_up else "catching up")
 
     def _next_session(self) -> date | None:
         """Return the session that wants an engine."""

@@ -44,6 +44,14 @@ class Clock:
         """Return the calendar date in the exchanges' zone."""
         return self.now().date()
 
+    def monotonic_ns(self, moment_ns: int) -> int:
+        """Return what the machine's monotonic clock showed, or will show, at a moment of this clock."""
+        return self.anchor_ns + int((moment_ns - self.epoch_ns) / self.rate)
+
+    def real_seconds_since(self, moment_ns: int) -> float:
+        """Return how many real seconds ago this clock showed `moment_ns`; negative when it is yet to come."""
+        return (time.monotonic_ns() - self.monotonic_ns(moment_ns)) / NS_PER_SECOND
+
     def real_seconds_until(self, target_ns: int) -> float:
         """Return how many real seconds pass until this clock shows `target_ns`; never negative."""
         return max(0.0, (target_ns - self.now_ns()) / NS_PER_SECOND / self.rate)

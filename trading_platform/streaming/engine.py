@@ -12,6 +12,7 @@ from trading_platform.errors import EngineError, JournalChanged, StateNotWritten
 from trading_platform.market.clock import NS_PER_SECOND
 from trading_platform.ports import EngineOutputs, HeldOutputs, RecordSource
 from trading_platform.streaming.checkpoint import StateFiles
+from trading_platform.streaming.engine_gauges import RecordLatency
 from trading_platform.wire.journal_records import RecordBatch
 
 READ_BYTES = 1_000_000
@@ -45,8 +46,12 @@ class Engine:
         state_every_seconds: float,
         elapsed_ns: Callable[[], int],
         report: Callable[[str], None],
+        latency: RecordLatency | None = None,
+        watch: Callable[["Engine"], None] = lambda _engine: None,
     ) -> None:
         self.state = state
+        self.latency = latency or RecordLatency()
+        self.latency.begin()
         self.progress = Progress(recovered_from=state.position, replayed_to=state.position)
         self._source = source
         self._outputs = outputs
@@ -54,8 +59,10 @@ class Engine:
         self._state_every_ns = int(state_every_seconds * NS_PER_SECOND)
         self._elapsed_ns = elapsed_ns
         self._report = report
+        self._watch = watch
         self._saved_at_ns = elapsed_ns()
         self._saved_position = state.position
+        self.caught_up = False
 
     def catch_up(self, held: HeldOutputs | None, stopped: Callable[[], bool]) -> bool:
         """Replay with the output off to where Redis stands; return False when asked to stop on the way.
@@ -66,6 +73,7 @@ class Engine:
         while self.state.position < target:
             if stopped():
                 return False
+            self._watch(self)
             batch = self._source.read(self.state.position, READ_BYTES, WAIT_SECONDS)
             silent = 0 if len(batch) else silent + 1
             if silent == PATIENCE_READS:
@@ -81,15 +89,19 @@ class Engine:
                 f"outputs of {self.state.session} in Redis are not what record {target} gives: other code, other "
                 "settings, or a damaged key; run the engine with --rebuild to write them again from the journal"
             )
+        self.caught_up = True
         return True
 
     def step(self) -> int:
         """Take one batch, write what it gives; return how many records it had (0: none came)."""
+        self._watch(self)
         batch = self._source.read(self.state.position, READ_BYTES, WAIT_SECONDS)
         if not len(batch):
             return 0
         produced = self.state.feed(batch)
+        self.latency.decoded()
         self._outputs.write(self.state, produced)
+        self.latency.written(batch)
         self.progress.batches += 1
         if self.state.closed or self._elapsed_ns() - self._saved_at_ns >= self._state_every_ns:
             self.save_state()
@@ -127,11 +139,14 @@ def start_engine(
     report: Callable[[str], None],
     stopped: Callable[[], bool],
     rebuild: bool = False,
+    latency: RecordLatency | None = None,
+    watch: Callable[[Engine], None] = lambda _engine: None,
 ) -> Engine | None:
     """Return an engine that stands where Redis stands, None when asked to stop on the way there.
 
     With `rebuild` outputs and states are forgotten first, and so are, with a line that says it, those of another
-    journal. Raise JournalChanged while the journal has no record that tells whose the outputs are.
+    journal. `watch` is shown the engine before each batch. Raise JournalChanged while the journal has no record that
+    tells whose the outputs are.
     """
     if rebuild:
         outputs.reset()
@@ -157,6 +172,8 @@ def start_engine(
         state_every_seconds=state_every_seconds,
         elapsed_ns=elapsed_ns,
         report=report,
+        latency=latency,
+        watch=watch,
     )
     return engine if engine.catch_up(held, stopped) else None
 

@@ -1,5 +1,6 @@
 """What a running process says of itself: latency histograms, and a snapshot file that others read."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,18 @@ import orjson
 from numpy.typing import NDArray
 
 from trading_platform.errors import StateNotWritten
+from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns
 
 _FINE = 16
 """Buckets in each doubling: a percentile is at most 1/16 above the true one."""
 
 _LEAST_NS = 1_000
 _DOUBLINGS = 40
+_SHOWN_DOUBLINGS = range(4, 28)
+"""Upper edges that are told to others: 16 microseconds to two minutes."""
+
+RECENT_NS = 60 * NS_PER_SECOND
+"""What is recent reaches back at least so long, and at most twice."""
 
 
 class LatencyHistogram:
@@ -22,7 +29,8 @@ class LatencyHistogram:
 
     def __init__(self) -> None:
         self._counts = np.zeros(_FINE * _DOUBLINGS + 1, dtype=np.int64)
-        self._max_ns = 0
+        self._max_ns = self._sum_ns = 0
+        self._marks: list[tuple[int, NDArray[np.int64]]] = []  # counts of a minute ago, and of up to two
 
     @property
     def count(self) -> int:
@@ -32,27 +40,75 @@ class LatencyHistogram:
     def add(self, durations_ns: NDArray[np.int64]) -> None:
         """Count durations in nanoseconds."""
         if len(durations_ns):
-            doublings = np.log2(np.maximum(durations_ns, _LEAST_NS) / _LEAST_NS)
-            places = np.minimum((doublings * _FINE).astype(np.int64), len(self._counts) - 1)
+            counted = np.maximum(durations_ns, _LEAST_NS)
+            places = np.minimum((np.log2(counted / _LEAST_NS) * _FINE).astype(np.int64), len(self._counts) - 1)
             np.add.at(self._counts, places, 1)
             self._max_ns = max(self._max_ns, int(durations_ns.max()))
+            self._sum_ns += int(np.maximum(durations_ns, 0).sum())
+
+    def mark(self, now_ns: int) -> None:
+        """Let what is recent begin anew where a minute has passed; called each second or so (monotonic time)."""
+        if not self._marks or now_ns - self._marks[-1][0] >= RECENT_NS:
+            self._marks = [*self._marks[-1:], (now_ns, self._counts.copy())]
 
     def percentile_ms(self, share: float) -> float | None:
         """Return the upper edge of the bucket in which this share of all durations ends, None without any."""
-        total = self.count
-        if not total:
-            return None
-        place = int(np.searchsorted(np.cumsum(self._counts), share * total))
-        return min(float(_LEAST_NS * 2.0 ** ((place + 1) / _FINE)), float(max(self._max_ns, _LEAST_NS))) / 1e6
+        return _percentile_ms(self._counts, share, self._max_ns)
 
-    def summary(self) -> dict[str, float | int | None]:
-        """Return count, median, 99th percentile and maximum (milliseconds)."""
+    def summary(self) -> dict[str, Any]:
+        """Return count, sum, median, 99th percentile and maximum (milliseconds), the same of the last minute or two.
+
+        `buckets` are pairs of an upper edge and the count up to it, the same edges always.
+        """
+        counts = self._counts.copy()  # another thread may add meanwhile
+        recent = counts - self._marks[0][1] if self._marks else counts
         return {
-            "count": self.count,
-            "p50": self.percentile_ms(0.5),
-            "p99": self.percentile_ms(0.99),
-            "max": self._max_ns / 1e6 if self.count else None,
+            "count": int(counts.sum()),
+            "sum": self._sum_ns / 1e6,
+            "p50": _percentile_ms(counts, 0.5, self._max_ns),
+            "p99": _percentile_ms(counts, 0.99, self._max_ns),
+            "max": self._max_ns / 1e6 if counts.any() else None,
+            "recent": {
+                "count": int(recent.sum()),
+                "p50": _percentile_ms(recent, 0.5, self._max_ns),
+                "p99": _percentile_ms(recent, 0.99, self._max_ns),
+            },
+            "buckets": [[_LEAST_NS * 2**k / 1e6, int(counts[: k * _FINE].sum())] for k in _SHOWN_DOUBLINGS],
         }
+
+
+def _percentile_ms(counts: NDArray[np.int64], share: float, most_ns: int) -> float | None:
+    total = int(counts.sum())
+    if not total:
+        return None
+    place = int(np.searchsorted(np.cumsum(counts), share * total))
+    return min(float(_LEAST_NS * 2.0 ** ((place + 1) / _FINE)), float(max(most_ns, _LEAST_NS))) / 1e6
+
+
+def write_stamp() -> dict[str, Any]:
+    """Return who writes a snapshot and when, by both clocks of the machine: a reader can tell how old it is.
+
+    The monotonic one begins anew with the machine, the wall clock can be set: the older of both ages is the true one.
+    """
+    return {"pid": os.getpid(), "written": {"monotonic_ns": elapsed_ns(), "wall_ns": Clock.wall().now_ns()}}
+
+
+def read_snapshot(path: Path) -> dict[str, Any] | None:
+    """Return what a snapshot says, None when there is none or it is no JSON object."""
+    try:
+        values = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def clock_of(values: Any) -> Clock | None:
+    """Return the clock that a snapshot names, None when it names none that runs since this machine started."""
+    try:
+        clock = Clock(epoch_ns=int(values["epoch_ns"]), rate=float(values["rate"]), anchor_ns=int(values["anchor_ns"]))
+    except (LookupError, TypeError, ValueError):
+        return None
+    return clock if math.isfinite(clock.rate) and clock.rate > 0.0 and clock.anchor_ns <= elapsed_ns() else None
 
 
 def write_snapshot(path: Path, values: dict[str, Any]) -> None:

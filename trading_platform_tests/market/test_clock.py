@@ -39,5 +39,14 @@ def test_real_seconds_until_follow_the_rate_and_never_are_negative() -> None:
     assert clock.real_seconds_until(-NS_PER_SECOND) == 0.0
 
 
+def test_a_moment_has_its_place_on_the_machines_clock() -> None:
+    clock = Clock(epoch_ns=1_000_000_000_000, rate=20.0, anchor_ns=500)
+    assert clock.monotonic_ns(1_000_000_000_000) == 500
+    assert clock.monotonic_ns(1_000_000_000_000 + 40 * NS_PER_SECOND) == 500 + 2 * NS_PER_SECOND
+    fast = Clock(epoch_ns=0, rate=100.0, anchor_ns=elapsed_ns() - 3 * NS_PER_SECOND)
+    assert 2.0 <= fast.real_seconds_since(100 * NS_PER_SECOND) < 3.0
+    assert fast.real_seconds_since(10**15) < 0.0
+
+
 def test_the_wall_clock_starts_at_ordinary_time() -> None:
     assert abs(Clock.wall().now_ns() - time.time_ns()) < NS_PER_SECOND

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from trading_platform.errors import EngineError, StateNotWritten, StoreUnavailab
 from trading_platform.ports import HeldOutputs
 from trading_platform.streaming.checkpoint import StateFiles
 from trading_platform.streaming.engine import PATIENCE_READS, Engine, start_engine
+from trading_platform.streaming.engine_gauges import RecordLatency
 from trading_platform.wire.journal_records import RecordBatch, empty_batch
 from trading_platform_tests.session_data import make_session
 
@@ -67,7 +69,9 @@ class Bench:
         self.files = StateFiles(folder, code="a", report=self.reports.append)
         self.ticks = count(0, 10**9)  # a second passes with each look at the clock
 
-    def start(self, *, rebuild: bool = False, stopped: Callable[[], bool] = lambda: False) -> Engine | None:
+    def start(
+        self, *, rebuild: bool = False, stopped: Callable[[], bool] = lambda: False, **options: Any
+    ) -> Engine | None:
         return start_engine(
             lambda: SessionPass(DATA.session, self.records.blob),
             source=self.records,
@@ -78,6 +82,7 @@ class Bench:
             report=self.reports.append,
             stopped=stopped,
             rebuild=rebuild,
+            **options,
         )
 
     def run(self, steps: int | None = None, **how: bool) -> Engine:
@@ -229,3 +234,31 @@ def test_catching_up_ends_when_asked_to_stop(bench: Bench) -> None:
     bench.files.drop()
     answers = iter([False, False, True])
     assert bench.start(stopped=lambda: next(answers)) is None
+
+
+def test_whoever_watches_sees_every_turn_and_whether_it_has_caught_up(bench: Bench) -> None:
+    bench.run(steps=4)
+    bench.files.drop()
+    seen: list[tuple[int, bool]] = []
+    engine = bench.start(watch=lambda engine: seen.append((engine.state.position, engine.caught_up)))
+    assert engine is not None
+    bench.records.last = 5 * BATCH
+    engine.step()
+    engine.step()  # finds nothing
+    assert seen == [(0, False), (50, False), (100, False), (150, False), (200, True), (250, True)]
+
+
+def test_a_batch_is_measured_when_it_is_acknowledged_and_not_before(bench: Bench) -> None:
+    latency = RecordLatency()
+    engine = bench.start(latency=latency)
+    assert engine is not None
+    engine.step()
+    assert latency.unmeasured_frames == BATCH - 8  # the first eight are control records
+    bench.outputs.refuse = True
+    with pytest.raises(StoreUnavailable):
+        engine.step()
+    assert latency.unmeasured_frames == BATCH - 8
+    latency.is_live = True
+    bench.outputs.refuse = False
+    bench.start(latency=latency)
+    assert not latency.is_live
