@@ -52,13 +52,12 @@ bounds:
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(PROCESSES) trading_platform_tests/calc trading_platform_tests/wire
 
 unit:
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(ARGS)
 
 bench: setup  ## speeds as ratios to a peer in the same run, as JSON
 	$(BIN)/python -m trading_platform_tests.benchmarks $(ARGS)
 
-torture: setup  ## crash 200 seeds; the tests of the feed in real time
-	$(BIN)/python -m pytest -m slow
+torture: setup  ## crash 200 seeds
 	$(BIN)/python -m trading_platform_tests.torture.crashes --seeds 200 $(ARGS)
 
 lock: setup  ## write requirements.lock anew

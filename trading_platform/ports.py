@@ -189,6 +189,23 @@ class SessionContents:
         return tuple((control, content) for control, content in given if content is not None)
 
 
+class Timepiece(Protocol):
+    """What tells the time of a running session; `market.clock.Clock` is one."""
+
+    @property
+    def rate(self) -> float:
+        """Return how many of its seconds pass in a real one."""
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since the epoch."""
+
+    def today(self) -> date:
+        """Return the calendar date in the exchanges' zone."""
+
+    def real_seconds_until(self, target_ns: int) -> float:
+        """Return how many real seconds pass until it shows `target_ns`; never negative."""
+
+
 class SocketListener(Protocol):
     """Who hears what the sockets of a feed do; called from the thread of each socket, and never slow."""
 

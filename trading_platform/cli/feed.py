@@ -13,18 +13,18 @@ from pydantic import SecretStr
 from trading_platform.cli.console import say
 from trading_platform.cli.engine import Stop
 from trading_platform.cli.feed_inputs import SocketPlan, plan_sockets, read_day, session_times
-from trading_platform.cli.feed_session import FeedSession
+from trading_platform.cli.feed_session import FeedLimits, FeedSession, Waits
 from trading_platform.errors import FeedError, MissingInput, SettingsError, StateNotWritten
 from trading_platform.kite.key_gate import KeyGate
 from trading_platform.market.clock import Clock, from_ns
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import load_session_table
+from trading_platform.ports import Timepiece
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.journal import journal_sessions
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.streaming.gauges import write_snapshot
 
-IDLE_SECONDS = 5.0
 _CLOCK_SECONDS = 5.0
 
 _HELP = """Connect to Kite, subscribe the day's universe and record every message: one process for each Kite key.
@@ -70,12 +70,25 @@ def published_clock(url: str) -> Clock:
 class FeedWorker:
     """Runs one session after the other, and says what it waits for between them."""
 
-    def __init__(self, settings: Settings, stop: Stop, make_clock: Callable[[], Clock]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stop: Waits,
+        make_clock: Callable[[], Timepiece],
+        limits: FeedLimits | None = None,
+    ) -> None:
         if settings.kite_api_key is None:
             raise SettingsError("the feed needs kite_api_key: set TP_KITE_API_KEY, or write it into the settings file")
         self._settings, self._stop, self._make_clock = settings, stop, make_clock
+        self._limits = limits or FeedLimits()
         self._table = load_session_table()
-        self._gate = KeyGate(settings.kite_api_key, current_token, self._report)
+        self._gate = KeyGate(
+            settings.kite_api_key,
+            current_token,
+            self._report,
+            check_seconds=self._limits.token_check_seconds,
+            retry_seconds=self._limits.token_retry_seconds,
+        )
         url = settings.redis_url.get_secret_value() if settings.redis_url else None
         self._manager = RedisManager(url, settings.valkey_dir)
         self._told: str | None = None
@@ -91,7 +104,7 @@ class FeedWorker:
         finally:
             self._manager.close()
 
-    def _attempt(self, clock: Clock) -> bool:
+    def _attempt(self, clock: Timepiece) -> bool:
         """Record the present session, or idle a little; return whether a session is over."""
         session = clock.today()
         if session in self._over or not self._table.any_session_dates(session, session):
@@ -117,7 +130,7 @@ class FeedWorker:
             self._report(f"{session}: the session is closed")
         return over
 
-    def _session(self, day: InstrumentDay, plan: SocketPlan, clock: Clock, ends_ns: int) -> FeedSession:
+    def _session(self, day: InstrumentDay, plan: SocketPlan, clock: Timepiece, ends_ns: int) -> FeedSession:
         return FeedSession(
             self._settings,
             day,
@@ -130,12 +143,13 @@ class FeedWorker:
             stop=self._stop,
             say=self._report,
             seed=os.getpid(),
+            limits=self._limits,
         )
 
     def _journals(self) -> list[date]:
         return journal_sessions(self._settings.journal_dir, self._settings.shard)
 
-    def _idle(self, why: str, clock: Clock) -> bool:
+    def _idle(self, why: str, clock: Timepiece) -> bool:
         if why != self._told:
             self._report(why)
         self._told = why
@@ -144,7 +158,7 @@ class FeedWorker:
             write_snapshot(self._settings.feed_dir / f"{self._settings.shard}.json", values | {"at_ns": clock.now_ns()})
         except StateNotWritten as error:
             self._report(str(error))
-        self._stop.wait(IDLE_SECONDS / max(clock.rate, 1.0))
+        self._stop.wait(self._limits.idle_seconds / max(clock.rate, 1.0))
         return False
 
     @staticmethod

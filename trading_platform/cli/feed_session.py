@@ -1,6 +1,7 @@
 """One session of the feed: its journal, its opening records, its sockets, and its end."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,12 +12,13 @@ from trading_platform.cli.feed_inputs import AddedTokens, SocketPlan
 from trading_platform.cli.feed_report import feed_snapshot
 from trading_platform.cli.session_opening import Say, current_block, current_hash, opening_contents
 from trading_platform.errors import StateNotWritten, StoreUnavailable
-from trading_platform.kite.key_gate import KeyGate
+from trading_platform.kite.key_gate import CHECK_SECONDS, RETRY_SECONDS, KeyGate
 from trading_platform.kite.reconnect import Reconnect, ReconnectLimits
 from trading_platform.kite.ticker import Ticker, TickerLimits
-from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns
+from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import SessionTable
+from trading_platform.ports import Timepiece
 from trading_platform.settings import Settings
 from trading_platform.storage.journal import JournalReader, JournalWriter
 from trading_platform.storage.redis_manager import RedisManager
@@ -27,7 +29,7 @@ from trading_platform.streaming.recorder import Recorder
 from trading_platform.wire.journal_records import ControlType
 
 _TICK_SECONDS = 0.2
-_SNAPSHOT_NS, _BLOCKS_NS = NS_PER_SECOND, 5 * NS_PER_SECOND
+_SNAPSHOT_NS = NS_PER_SECOND
 _JOIN_SECONDS, _DRAIN_SECONDS = 2.0, 10.0
 _FAMILIES = {"seeds": ControlType.SEEDS, "baseline": ControlType.BASELINE}
 
@@ -41,6 +43,19 @@ class Waits(Protocol):
         """Sleep, but not longer than until it should end."""
 
 
+@dataclass(frozen=True, slots=True)
+class FeedLimits:
+    """How much a feed holds in memory, and how patient it is, in real seconds."""
+
+    queue_bytes: int = QUEUE_BYTES
+    ticker: TickerLimits = field(default_factory=TickerLimits)
+    reconnect: ReconnectLimits = field(default_factory=ReconnectLimits)
+    token_check_seconds: float = CHECK_SECONDS
+    token_retry_seconds: float = RETRY_SECONDS
+    idle_seconds: float = 5.0  # between two looks whether a session can begin
+    blocks_seconds: float = 5.0  # between two looks for new seeds and baselines
+
+
 class FeedSession:
     """Runs one session from its first connection to its end, or until asked to stop; continues a journal."""
 
@@ -51,22 +66,19 @@ class FeedSession:
         plan: SocketPlan,
         *,
         ends_ns: int,
-        clock: Clock,
+        clock: Timepiece,
         gate: KeyGate,
         manager: RedisManager,
         table: SessionTable,
         stop: Waits,
         say: Say,
         seed: int = 0,
-        queue_bytes: int = QUEUE_BYTES,
-        limits: TickerLimits | None = None,
-        reconnect: ReconnectLimits | None = None,
+        limits: FeedLimits | None = None,
     ) -> None:
         self._settings, self._day, self._plan, self._ends_ns = settings, day, plan, ends_ns
         self._clock, self._gate, self._manager, self._table = clock, gate, manager, table
         self._stop, self._say = stop, say
-        self._seed, self._queue_bytes = seed, queue_bytes
-        self._limits, self._reconnect = limits, reconnect or ReconnectLimits()
+        self._seed, self._limits = seed, limits or FeedLimits()
         self._sockets: list[Ticker] = []
         self._announced: dict[str, str | None] = {}
         self._added = AddedTokens(settings.feed_dir / f"{settings.shard}.universe.json", day)
@@ -91,7 +103,7 @@ class FeedSession:
                 self._say(f"{session}: the session is closed in its journal, nothing more is recorded")
                 return True
             self._open(recorder, history, tail)
-            feed = Feed(recorder, report=self._say, queue_bytes=self._queue_bytes, tail=tail)
+            feed = Feed(recorder, report=self._say, queue_bytes=self._limits.queue_bytes, tail=tail)
             feed.start()
             over = self._record(feed, recorder)
             if over:
@@ -149,11 +161,11 @@ class FeedSession:
             number=number,
             tokens=tokens,
             gate=self._gate,
-            reconnect=Reconnect(self._reconnect, np.random.default_rng([self._seed, number])),
+            reconnect=Reconnect(self._limits.reconnect, np.random.default_rng([self._seed, number])),
             listener=feed,
             clock=self._clock,
             report=self._say,
-            limits=self._limits,
+            limits=self._limits.ticker,
         )
         self._sockets.append(ticker)
         ticker.start()
@@ -165,7 +177,7 @@ class FeedSession:
         if self._due("snapshot", _SNAPSHOT_NS):
             self._grow(feed)
             self._snapshot(feed, recorder, "recording")
-        if self._due("blocks", _BLOCKS_NS):
+        if self._due("blocks", int(self._limits.blocks_seconds * NS_PER_SECOND)):
             self._announce(feed)
 
     def _due(self, what: str, every_ns: int) -> bool:

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from trading_platform.errors import FeedError
 from trading_platform.kite.key_gate import KeyGate
 from trading_platform.kite.reconnect import Reconnect
-from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns
-from trading_platform.ports import SocketListener, SocketStatus
+from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
+from trading_platform.ports import SocketListener, SocketStatus, Timepiece
 from trading_platform.wire.journal_records import MAX_BODY
 
 REFUSED_STATUS = frozenset({400, 401, 403})
@@ -64,7 +64,7 @@ class Ticker:
         gate: KeyGate,
         reconnect: Reconnect,
         listener: SocketListener,
-        clock: Clock,
+        clock: Timepiece,
         report: Callable[[str], None],
         limits: TickerLimits | None = None,
         mode: str = "full",

@@ -24,9 +24,6 @@ from trading_platform_tests.session_data import TOKENS as DATA_TOKENS
 from trading_platform_tests.session_data import make_session
 from trading_platform_tests.streaming.recordings import SESSION, SHARD, open_journal, recorder, wait_until
 
-# processes and sockets in real time: `make torture` runs them until they are as quick as they are sure
-pytestmark = pytest.mark.slow
-
 S = 1_000_000_000
 OPENING = {
     ControlType.SESSION_OPENED,
