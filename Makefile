@@ -10,10 +10,10 @@ ARGS ?=
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test format lint types contracts unit bounds bench torture lock clean
+.PHONY: help setup demo test format lint types contracts unit bounds bench torture kiteconnectjs lock clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 setup: $(READY)  ## create .venv, install pinned dependencies, compile the kernels
 
@@ -59,6 +59,12 @@ bench: setup  ## speeds as ratios to a peer in the same run, as JSON
 
 torture: setup  ## crash 200 seeds
 	$(BIN)/python -m trading_platform_tests.torture.crashes --seeds 200 $(ARGS)
+
+kiteconnectjs: setup  ## the exchange against the official JavaScript client; needs Node.js 20 or newer and npm
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
+		{ echo "error: this needs Node.js 20 or newer with npm; nothing else here does"; exit 2; }
+	cd trading_platform_tests/kiteconnectjs && npm ci --ignore-scripts --no-audit --no-fund && \
+		TRADING_PLATFORM=$(abspath $(BIN))/trading-platform node --test --test-reporter=spec $(ARGS)
 
 lock: setup  ## write requirements.lock anew
 	$(BIN)/python -m pip install --quiet uv

@@ -90,7 +90,7 @@ def test_instruments_come_as_gzipped_csv(exchange: Running) -> None:
         timeout=5,
     )
     assert answer.headers["content-encoding"] == "gzip"
-    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-type"] == "text/csv"  # kiteconnectjs compares all of it
     with pytest.raises(InputException):
         client(exchange).instruments("MOON")
 
