@@ -54,8 +54,9 @@ bounds:
 unit:
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(ARGS)
 
-bench: setup  ## speeds as ratios to a peer in the same run, as JSON
-	$(BIN)/python -m trading_platform_tests.benchmarks $(ARGS)
+bench: setup  ## loads, latencies and ratios to a peer in the same run, as JSON
+	$(BIN)/trading-platform bench --json $(ARGS)
+	$(BIN)/python -m trading_platform_tests.benchmarks
 
 torture: setup  ## crash 200 seeds
 	$(BIN)/python -m trading_platform_tests.torture.crashes --seeds 200 $(ARGS)

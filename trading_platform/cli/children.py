@@ -36,7 +36,7 @@ class Children:
         del self._running[name]
         if process.returncode != 0:
             raise ChildFailed(f"{name} ended with {process.returncode}; {self._log(name)} ends:\n{self.tail(name)}")
-        return self._log(name).read_text(errors="replace")
+        return self.printed(name)
 
     def require_alive(self) -> None:
         """Raise ChildFailed naming a process that ended by itself."""
@@ -56,9 +56,29 @@ class Children:
         del self._running[name]
         return True
 
+    def pid(self, name: str) -> int:
+        """Return the process number of a started process."""
+        return self._running[name].pid
+
+    def printed(self, name: str) -> str:
+        """Return what a process has printed so far."""
+        return self._log(name).read_text(errors="replace")
+
+    def stop(self, name: str) -> None:
+        """Ask one process to end and wait for it; raise ChildFailed when it came to a bad end."""
+        process = self._running.pop(name)
+        _signal_group(process, signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        if process.returncode != 0:
+            raise ChildFailed(f"{name} ended with {process.returncode}; {self._log(name)} ends:\n{self.tail(name)}")
+
     def tail(self, name: str) -> str:
         """Return the last lines of a process's log."""
-        lines = self._log(name).read_text(errors="replace").splitlines()
+        lines = self.printed(name).splitlines()
         return "\n".join(f"  {line}" for line in lines[-_TAIL_LINES:])
 
     def stop_all(self) -> None:

@@ -6,6 +6,7 @@ import typer
 
 from trading_platform import __version__
 from trading_platform.cli import (
+    bench,
     decode,
     demo,
     engine,
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 
 for command in (
+    bench,
     decode,
     demo,
     engine,

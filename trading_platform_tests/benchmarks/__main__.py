@@ -1,10 +1,10 @@
-"""Run every benchmark, one after the other: `make bench`."""
+"""Speeds of single parts, one after the other; `make bench` runs them behind `trading-platform bench`."""
 
 import sys
 
-from trading_platform_tests.benchmarks import bench_decode, bench_journal, bench_pass
+from trading_platform_tests.benchmarks import bench_journal, bench_pass
 
-for name, bench in (("decode", bench_decode), ("pass", bench_pass), ("journal", bench_journal)):
+for name, bench in (("pass", bench_pass), ("journal", bench_journal)):
     sys.stdout.write(f"-- {name}\n")
     sys.stdout.flush()
     bench.main()
