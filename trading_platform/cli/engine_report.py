@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from trading_platform.errors import StateNotWritten
-from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
+from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns
 from trading_platform.settings import Settings
 from trading_platform.streaming.engine import Engine
 from trading_platform.streaming.engine_gauges import RecordLatency, pass_facts
@@ -24,6 +24,7 @@ class EngineReport:
         self._feed_path = settings.feed_dir / f"{settings.shard}.json"
         self._shard, self._say = settings.shard, say
         self._due_ns = 0
+        self._clock: Clock | None = None
         self._failure: str | None = None
         self._last: dict[str, Any] = {}  # of the pass, for when none runs
         self._starts = 0
@@ -53,19 +54,20 @@ class EngineReport:
         self._starts += 1
 
     def _facts(self, engine: Engine) -> dict[str, Any]:
-        clock = self.latency.clock
-        facts = pass_facts(engine.state, rate=1.0 if clock is None else clock.rate)
-        self._last = facts | {
-            "lag_ms": self.latency.lag_ms(engine.state.last_received_ns) if engine.state.position else None,
+        clock, state = self._clock, engine.state
+        lag = None if clock is None or not state.position else clock.real_seconds_since(state.last_received_ns)
+        self._last = pass_facts(state, rate=1.0 if clock is None else clock.rate) | {
+            "lag_ms": None if lag is None else lag * 1000,
             "progress": asdict(engine.progress),
         }
         return self._last
 
     def _follow_clock(self, engine: Engine) -> None:
-        """Take the clock of whoever records this session on this machine."""
+        """Take the clock of whoever records this session on this machine; only by a steady one latency is measured."""
         feed = read_snapshot(self._feed_path) or {}
         mine = feed.get("session") == engine.state.session.isoformat()
-        self.latency.clock = clock_of(feed.get("clock")) if mine else None
+        self._clock = clock_of(feed.get("clock")) if mine else None
+        self.latency.clock = self._clock if self._clock and feed["clock"].get("steady") is True else None
 
     def _write(self, values: dict[str, Any]) -> None:
         self._due_ns = elapsed_ns() + EVERY_NS

@@ -12,9 +12,10 @@ from pydantic import SecretStr
 
 from trading_platform.cli.console import say
 from trading_platform.cli.engine import Stop
-from trading_platform.cli.feed_inputs import SocketPlan, plan_sockets, read_day, session_times
+from trading_platform.cli.feed_inputs import SocketPlan, plan_sockets, planned_classes, read_day, session_times
+from trading_platform.cli.feed_report import FeedReport, PlannedHours
 from trading_platform.cli.feed_session import FeedLimits, FeedSession, Waits
-from trading_platform.errors import FeedError, MissingInput, SettingsError, StateNotWritten
+from trading_platform.errors import FeedError, MissingInput, SettingsError
 from trading_platform.kite.key_gate import KeyGate
 from trading_platform.market.clock import Clock, from_ns
 from trading_platform.market.instruments import InstrumentDay
@@ -23,7 +24,6 @@ from trading_platform.ports import Timepiece
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.journal import journal_sessions
 from trading_platform.storage.redis_manager import RedisManager
-from trading_platform.streaming.gauges import write_snapshot
 
 _CLOCK_SECONDS = 5.0
 
@@ -91,6 +91,7 @@ class FeedWorker:
         )
         url = settings.redis_url.get_secret_value() if settings.redis_url else None
         self._manager = RedisManager(url, settings.valkey_dir)
+        self._snapshots = FeedReport(settings, self._gate, self._report)
         self._told: str | None = None
         self._over: set[date] = set()
 
@@ -100,8 +101,9 @@ class FeedWorker:
             while not self._stop.asked:
                 # a clock for each day: it runs by the machine's own, which drifts
                 if self._attempt(self._make_clock()) and until_closed:
-                    return
+                    break
         finally:
+            self._snapshots.stopped()
             self._manager.close()
 
     def _attempt(self, clock: Timepiece) -> bool:
@@ -114,6 +116,7 @@ class FeedWorker:
             day = read_day(self._settings, session)
             plan, missing = plan_sockets(self._settings, day)
             begins_ns, ends_ns = session_times(day, plan.tokens, self._table)
+            self._snapshots.plan(PlannedHours(session, begins_ns, ends_ns, planned_classes(day, plan.tokens)))
         except MissingInput as error:
             return self._idle(str(error), clock)
         if clock.now_ns() < begins_ns:
@@ -140,6 +143,7 @@ class FeedWorker:
             gate=self._gate,
             manager=self._manager,
             table=self._table,
+            snapshots=self._snapshots,
             stop=self._stop,
             say=self._report,
             seed=os.getpid(),
@@ -153,11 +157,7 @@ class FeedWorker:
         if why != self._told:
             self._report(why)
         self._told = why
-        values = {"version": 1, "pid": os.getpid(), "shard": self._settings.shard, "state": "idle", "waiting": why}
-        try:
-            write_snapshot(self._settings.feed_dir / f"{self._settings.shard}.json", values | {"at_ns": clock.now_ns()})
-        except StateNotWritten as error:
-            self._report(str(error))
+        self._snapshots.idle(why, clock)
         self._stop.wait(self._limits.idle_seconds / max(clock.rate, 1.0))
         return False
 

@@ -1,5 +1,6 @@
 """What the feed subscribes: the day's dump, its universe by socket, and tokens that somebody adds during the day."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ from trading_platform.errors import InstrumentError, LakeError, MissingInput, Un
 from trading_platform.market.clock import NS_PER_SECOND, to_ns
 from trading_platform.market.instruments import InstrumentDay, session_class
 from trading_platform.market.session_kinds import Phase
-from trading_platform.market.sessions import SessionTable
+from trading_platform.market.sessions import SessionClass, SessionTable
 from trading_platform.market.universe import PER_SOCKET, SOCKETS
 from trading_platform.settings import Settings
 from trading_platform.storage.lake import Lake
@@ -74,16 +75,21 @@ def plan_sockets(settings: Settings, day: InstrumentDay) -> tuple[SocketPlan, di
         return SocketPlan(list(universe.by_socket)), {one.name: one.reason for one in universe.missing}
 
 
-def session_times(day: InstrumentDay, tokens: frozenset[int], table: SessionTable) -> tuple[int, int]:
-    """Return when sockets connect and when the session is over, nanoseconds; raise MissingInput when nothing trades."""
-    classes = set()
+def planned_classes(day: InstrumentDay, tokens: frozenset[int]) -> dict[SessionClass, int]:
+    """Return how many of the tokens keep which opening hours; those whose hours we do not know are in none."""
+    classes: Counter[SessionClass] = Counter()
     for token in tokens:
         try:
-            classes.add(session_class(day.with_token(token), day.fno_names))
+            classes[session_class(day.with_token(token), day.fno_names)] += 1
         except InstrumentError:
             continue
+    return dict(classes)
+
+
+def session_times(day: InstrumentDay, tokens: frozenset[int], table: SessionTable) -> tuple[int, int]:
+    """Return when sockets connect and when the session is over, nanoseconds; raise MissingInput when nothing trades."""
     phases: list[Phase] = []
-    for hours in classes:
+    for hours in planned_classes(day, tokens):
         try:
             if table.is_session(hours, day.session):
                 phases += table.session(hours, day.session).phases

@@ -9,9 +9,9 @@ from redis.exceptions import RedisError
 
 from trading_platform._version import __version__
 from trading_platform.cli.feed_inputs import AddedTokens, SocketPlan
-from trading_platform.cli.feed_report import feed_snapshot
+from trading_platform.cli.feed_report import FeedReport
 from trading_platform.cli.session_opening import Say, current_block, current_hash, opening_contents
-from trading_platform.errors import StateNotWritten, StoreUnavailable
+from trading_platform.errors import StoreUnavailable
 from trading_platform.kite.key_gate import CHECK_SECONDS, RETRY_SECONDS, KeyGate
 from trading_platform.kite.reconnect import Reconnect, ReconnectLimits
 from trading_platform.kite.ticker import Ticker, TickerLimits
@@ -23,7 +23,6 @@ from trading_platform.settings import Settings
 from trading_platform.storage.journal import JournalReader, JournalWriter
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.streaming.feed import QUEUE_BYTES, Feed
-from trading_platform.streaming.gauges import write_snapshot
 from trading_platform.streaming.journal_edges import JournalTail, journal_tail, opening_records
 from trading_platform.streaming.recorder import Recorder
 from trading_platform.wire.journal_records import ControlType
@@ -70,6 +69,7 @@ class FeedSession:
         gate: KeyGate,
         manager: RedisManager,
         table: SessionTable,
+        snapshots: FeedReport,
         stop: Waits,
         say: Say,
         seed: int = 0,
@@ -77,7 +77,7 @@ class FeedSession:
     ) -> None:
         self._settings, self._day, self._plan, self._ends_ns = settings, day, plan, ends_ns
         self._clock, self._gate, self._manager, self._table = clock, gate, manager, table
-        self._stop, self._say = stop, say
+        self._snapshots, self._stop, self._say = snapshots, stop, say
         self._seed, self._limits = seed, limits or FeedLimits()
         self._sockets: list[Ticker] = []
         self._announced: dict[str, str | None] = {}
@@ -103,6 +103,7 @@ class FeedSession:
                 self._say(f"{session}: the session is closed in its journal, nothing more is recorded")
                 return True
             self._open(recorder, history, tail)
+            self._snapshots.begin(session)
             feed = Feed(recorder, report=self._say, queue_bytes=self._limits.queue_bytes, tail=tail)
             feed.start()
             over = self._record(feed, recorder)
@@ -230,12 +231,5 @@ class FeedSession:
             return None
 
     def _snapshot(self, feed: Feed, recorder: Recorder, state: str) -> None:
-        path = self._settings.feed_dir / f"{self._settings.shard}.json"
         statuses = [ticker.status for ticker in self._sockets]
-        values = feed_snapshot(feed, recorder, statuses, waiting=self._gate.waiting)
-        values |= {"shard": self._settings.shard, "session": self._day.session.isoformat(), "state": state}
-        values |= {"at_ns": self._clock.now_ns(), "refused_instruments": sorted(self._plan.refused)}
-        try:
-            write_snapshot(path, values)
-        except StateNotWritten as error:
-            self._say(str(error))
+        self._snapshots.recording(feed, recorder, statuses, clock=self._clock, state=state, refused=self._plan.refused)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from enum import StrEnum
 
 from pydantic import SecretStr
 
@@ -14,6 +15,15 @@ RETRY_SECONDS = 300.0
 """Real seconds after which one socket tries a refused token again: Kite also refuses good ones for a while."""
 
 _POLL_SECONDS = 0.5
+
+
+class Standing(StrEnum):
+    """What is known of the access token."""
+
+    NOT_TRIED = "not tried"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    MISSING = "missing"
 
 
 class KeyGate:
@@ -35,6 +45,8 @@ class KeyGate:
         self._guard = threading.Lock()
         self._waiting: str | None = None
         self._refused: SecretStr | None = None
+        self.standing = Standing.NOT_TRIED
+        self.accepted_ns: int | None = None  # monotonic: when Kite took a token last
         self._next_check_ns = self._next_retry_ns = 0
 
     @property
@@ -57,6 +69,7 @@ class KeyGate:
                 self._next_check_ns = now + self._check_ns
             found = self._read_token()
             if found is None:
+                self.standing = Standing.MISSING
                 self._wait("no access token: log in to Kite and set kite_access_token in the settings file")
                 return None
             if found == self._refused:
@@ -71,11 +84,12 @@ class KeyGate:
             if self._waiting is not None:
                 self._report("Kite accepts the token again: connecting")
             self._waiting = self._refused = None
+            self.standing, self.accepted_ns = Standing.ACCEPTED, elapsed_ns()
 
     def refused(self, token: SecretStr, status: int) -> None:
         """Note that Kite refused a token: no socket connects with it again, but for one try after a long while."""
         with self._guard:
-            self._refused = token
+            self._refused, self.standing = token, Standing.REFUSED
             self._next_retry_ns = elapsed_ns() + self._retry_ns
             self._wait(
                 f"Kite refuses the access token (HTTP {status}): log in again and set kite_access_token in the "

@@ -62,10 +62,6 @@ class RecordLatency:
             self.caught_up_frames += len(received)
             self.is_live = bool(abs(now - int(stamps[-1])) < LIVE_NS)
 
-    def lag_ms(self, received_ns: int) -> float | None:
-        """Return how old a record is now, None without the recorder's clock."""
-        return None if self.clock is None else (self._elapsed() - self.clock.monotonic_ns(received_ns)) / 1e6
-
     def summary(self) -> dict[str, Any]:
         """Return both histograms and what is not in them."""
         now = self._elapsed()

@@ -1,6 +1,7 @@
 """What sockets give becomes records: one thread writes them in order, and names every interval without a socket."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ HEARTBEAT_BYTES = 1
 SETTLED_NS = NS_PER_SECOND
 """A heartbeat ends a gap only this long after subscribing: one that was under way says nothing of the subscription."""
 
+RECONNECTS_KEPT = 32
+
 _BATCH_BYTES = 1024 * 1024
 _IDLE_SECONDS = 0.1
 _REFUSED_SECONDS = 0.25
@@ -44,6 +47,7 @@ class SocketTrack:
     texts: int = 0
     bytes: int = 0
     reconnects: int = 0
+    reconnected_ns: deque[int] = field(default_factory=lambda: deque(maxlen=RECONNECTS_KEPT))  # when, the last ones
     gaps: int = 0
 
 
@@ -159,7 +163,9 @@ class Feed:
             self._record_payload(entry, track)
         elif entry.arrival is Arrival.CONNECTED:
             self._recorder.control(ControlType.CONNECTED, received_ns=entry.at_ns, socket=entry.socket)
-            track.reconnects += track.subscribed_ns is not None or track.away_ns is not None
+            if track.subscribed_ns is not None or track.away_ns is not None:
+                track.reconnects += 1
+                track.reconnected_ns.append(entry.at_ns)
         elif entry.arrival is Arrival.SUBSCRIBED:
             self._record_subscription(entry, track)
         elif entry.arrival is Arrival.DISCONNECTED:

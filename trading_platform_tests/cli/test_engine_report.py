@@ -43,9 +43,9 @@ class Desk:
         self.report.running(engine, "running")
         return self.told()
 
-    def record_with(self, clock: Clock, session: str = DATA.session.isoformat()) -> None:
+    def record_with(self, clock: Clock, session: str = DATA.session.isoformat(), *, steady: bool = True) -> None:
         self.settings.feed_dir.mkdir(parents=True, exist_ok=True)
-        values = {"session": session, "clock": dataclasses.asdict(clock)}
+        values = {"session": session, "clock": {**dataclasses.asdict(clock), "steady": steady}}
         (self.settings.feed_dir / "k1.json").write_bytes(orjson.dumps(values))
 
 
@@ -83,6 +83,11 @@ def test_latency_follows_the_clock_of_the_feed_of_this_session(desk: Desk) -> No
     last_ns = int(DATA.batch.table["received_ns"][BATCH - 1])
     desk.record_with(Clock(last_ns, 20.0, elapsed_ns() - 250_000_000))
     assert 250.0 <= desk.show(engine)["lag_ms"] < 10_000.0
+    assert desk.report.latency.clock is not None
+    # by a clock that stands still between messages nothing can be measured, only told about
+    desk.record_with(Clock(last_ns, 20.0, elapsed_ns() - 250_000_000), steady=False)
+    assert 250.0 <= desk.show(engine)["lag_ms"] < 10_000.0
+    assert desk.report.latency.clock is None
     desk.record_with(Clock(last_ns, 20.0, elapsed_ns()), session="2016-08-16")
     assert desk.show(engine)["lag_ms"] is None
 

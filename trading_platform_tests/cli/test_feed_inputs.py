@@ -6,11 +6,18 @@ import pytest
 
 from trading_platform.batch.instrument_dump import dump_csv
 from trading_platform.batch.reference import choose_universe, universe_rows
-from trading_platform.cli.feed_inputs import AddedTokens, SocketPlan, plan_sockets, read_day, session_times
+from trading_platform.cli.feed_inputs import (
+    AddedTokens,
+    SocketPlan,
+    plan_sockets,
+    planned_classes,
+    read_day,
+    session_times,
+)
 from trading_platform.errors import MissingInput
 from trading_platform.market.clock import IST, to_ns
 from trading_platform.market.instruments import Instrument, InstrumentDay
-from trading_platform.market.sessions import load_session_table
+from trading_platform.market.sessions import SessionClass, load_session_table
 from trading_platform.settings import Settings
 from trading_platform.storage.lake import Lake
 
@@ -78,6 +85,12 @@ def test_a_session_lasts_as_long_as_what_is_subscribed() -> None:
     assert session_times(both, frozenset({257, crude().token}), table)[1] >= at(23, 31)
     with pytest.raises(MissingInput, match="nothing that is subscribed"):
         session_times(stocks, frozenset({12345}), table)
+
+
+def test_the_plan_says_whose_hours_its_instruments_keep() -> None:
+    both = InstrumentDay(SESSION, (*day(2).instruments, crude()))
+    tokens = frozenset({*(one.token for one in both.instruments), 12345})
+    assert planned_classes(both, tokens) == {SessionClass.NSE_CASH: 2, SessionClass.MCX: 1}
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"add": 3}', b"\xff", b'{"remove": []}', b"null"])

@@ -1,7 +1,7 @@
 from pydantic import SecretStr
 
-from trading_platform.kite.key_gate import KeyGate
-from trading_platform.market.clock import pause
+from trading_platform.kite.key_gate import KeyGate, Standing
+from trading_platform.market.clock import elapsed_ns, pause
 
 OLD, NEW = SecretStr("old"), SecretStr("new")
 
@@ -63,3 +63,20 @@ def test_a_refused_token_gets_another_chance_after_long() -> None:
     assert shut.token() == OLD
     pause(0.03)
     assert shut.token() is None
+
+
+def test_what_is_known_of_the_token_is_told() -> None:
+    tokens: list[SecretStr | None] = [OLD]
+    told = gate(tokens, [])
+    assert (told.standing, told.accepted_ns) == (Standing.NOT_TRIED, None)
+    before = elapsed_ns()
+    told.accepted()
+    assert told.standing is Standing.ACCEPTED
+    assert told.accepted_ns is not None
+    assert before <= told.accepted_ns <= elapsed_ns()
+    told.refused(OLD, 403)
+    assert told.standing is Standing.REFUSED
+    tokens.append(None)
+    pause(0.06)
+    assert told.token() is None
+    assert told.standing is Standing.MISSING
