@@ -118,6 +118,7 @@ class FeedSession:
         held = opening_records(history) if recorder.last_number else {}
         if recorder.last_number:
             self._say(f"{session}: continuing the journal behind record {recorder.last_number}")
+            self._disconnect_all(recorder, tail)
         else:
             recorder.control(
                 ControlType.SESSION_OPENED,
@@ -132,11 +133,22 @@ class FeedSession:
         for control, content in contents.named:
             if control not in held:  # settings and instruments of a session stay what they were at its beginning
                 recorder.control(control, received_ns=at_ns, content=content)
-        for socket in sorted(tail.open_sockets):
-            last_ns = tail.last_by_socket[socket]
-            reason = "the feed was not running"
-            recorder.control(ControlType.DISCONNECTED, received_ns=at_ns, socket=socket, reason=reason, last_ns=last_ns)
         recorder.flush()
+
+    @staticmethod
+    def _disconnect_all(recorder: Recorder, tail: JournalTail) -> None:
+        """Record the sockets that were open when the feed died, at the time of its last record.
+
+        Time must not go on before all of them are known to be gone: bars would close without saying what they lack.
+        """
+        for socket in sorted(tail.open_sockets):
+            recorder.control(
+                ControlType.DISCONNECTED,
+                received_ns=tail.last_ns,
+                socket=socket,
+                reason="the feed was not running",
+                last_ns=tail.last_by_socket[socket],
+            )
 
     def _record(self, feed: Feed, recorder: Recorder) -> bool:
         """Keep the sockets open until the end; whatever happens, disconnect them and record what they gave."""

@@ -250,6 +250,9 @@ def test_killed_at_random_one_run_is_missing_each_time_and_stands_as_a_gap(feed:
         assert fields["until_ns"] == received[after]
         follower = records[gap.number]
         assert number_in(follower.body) == after
+    # time has not gone on before it is known who was gone: no bar may close before that
+    for lost in feed.controls(ControlType.DISCONNECTED)[:kills]:
+        assert lost.received_ns == records[lost.number - 2].received_ns
     # all that was sent and is not in a gap was recorded
     kept = set(feed.numbers())
     for number in feed.exchange.sent:
