@@ -16,12 +16,16 @@ _READ_BYTES = 1024 * 1024
 
 @dataclass(slots=True)
 class JournalTail:
-    """How a journal ends: whether the session is closed, each socket's last payload, sockets not said to be gone."""
+    """How a journal ends: whether the session is closed, each socket's last payload, sockets not said to be gone.
+
+    Behind a disconnection payloads do not count until a gap stands there: what is missing begins before them.
+    """
 
     closed: bool = False
     last_ns: int = 0
     last_by_socket: dict[int, int] = field(default_factory=dict)
     open_sockets: set[int] = field(default_factory=set)
+    away_sockets: set[int] = field(default_factory=set)
 
 
 def opening_records(history: RecordHistory) -> dict[ControlType, str | None]:
@@ -53,8 +57,9 @@ def _note(tail: JournalTail, batch: RecordBatch, row: int) -> None:
     socket, at_ns = int(batch.table["socket"][row]), int(batch.table["received_ns"][row])
     tail.last_ns, tail.closed = at_ns, False
     if batch.table["kind"][row] != RecordKind.CONTROL:
-        tail.last_by_socket[socket] = at_ns
         tail.open_sockets.add(socket)
+        if socket not in tail.away_sockets:
+            tail.last_by_socket[socket] = at_ns
         return
     control = decode_control(batch.body(row))
     if control.type in (ControlType.CONNECTED, ControlType.SUBSCRIBED):
@@ -62,6 +67,9 @@ def _note(tail: JournalTail, batch: RecordBatch, row: int) -> None:
         tail.last_by_socket.setdefault(socket, at_ns)
     elif control.type is ControlType.DISCONNECTED:
         tail.open_sockets.discard(socket)
+        tail.away_sockets.add(socket)
         last_ns = control.fields.get("last_ns")
         tail.last_by_socket.setdefault(socket, last_ns if isinstance(last_ns, int) else at_ns)
+    elif control.type is ControlType.GAP:
+        tail.away_sockets.discard(socket)
     tail.closed = control.type is ControlType.SESSION_CLOSED

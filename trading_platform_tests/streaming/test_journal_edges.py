@@ -45,7 +45,7 @@ def test_the_tail_knows_each_sockets_last_payload(tmp_path: Path) -> None:
         (1, 5, ControlType.DISCONNECTED),
         (0, 6, b"c"),
     )
-    assert journal_tail(history) == JournalTail(False, 6, {0: 6, 1: 4, 2: 2}, {0, 2})
+    assert journal_tail(history) == JournalTail(False, 6, {0: 6, 1: 4, 2: 2}, {0, 2}, {1})
 
 
 def test_a_socket_that_was_gone_already_is_known_by_what_was_said_then(
@@ -53,7 +53,14 @@ def test_a_socket_that_was_gone_already_is_known_by_what_was_said_then(
 ) -> None:
     monkeypatch.setattr(JournalReader, "window_start", lambda *_: 2)
     history = write(tmp_path, (1, 1, b"before the window"), (1, 30, ControlType.DISCONNECTED), (0, 31, b"c"))
-    assert journal_tail(history) == JournalTail(False, 31, {0: 31, 1: 25}, {0})
+    assert journal_tail(history) == JournalTail(False, 31, {0: 31, 1: 25}, {0}, {1})
+
+
+def test_a_heartbeat_before_a_gap_has_ended_is_not_the_last_payload(tmp_path: Path) -> None:
+    gone = ((0, 1, b"a"), (0, 6, ControlType.DISCONNECTED), (0, 7, ControlType.CONNECTED), (0, 8, b"\0"))
+    assert journal_tail(write(tmp_path / "away", *gone)).last_by_socket == {0: 1}
+    back = (*gone, (0, 9, ControlType.GAP), (0, 9, b"b"), (0, 10, b"\0"))
+    assert journal_tail(write(tmp_path / "back", *back)).last_by_socket == {0: 10}
 
 
 def test_a_closed_session_is_seen(tmp_path: Path) -> None:
