@@ -1,4 +1,4 @@
-"""The processes that get killed: an engine and a writer, each a fork of a process that has everything loaded."""
+"""The processes that get killed: engine, writer and feed, each a fork of a process that has everything loaded."""
 
 import fcntl
 import multiprocessing
@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from trading_platform.cli.engine import EngineWorker, Stop
-from trading_platform.market.clock import elapsed_ns, pause
-from trading_platform.settings import Settings
+from trading_platform.cli.feed import FeedWorker, published_clock
+from trading_platform.market.clock import Clock, elapsed_ns, pause
+from trading_platform.settings import Settings, load_settings
+from trading_platform.simulator.exchange.accounts import Credentials
 from trading_platform.storage.journal import JournalReader, JournalWriter
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.streaming.recorder import Recorder
@@ -20,6 +22,7 @@ from trading_platform_tests.session_data import SHARD, make_session
 
 _PRELOAD = "trading_platform_tests.torture.preload"
 _SETTLE_SECONDS = 10.0
+KEYS = Credentials()
 
 
 def settings_of(data_dir: Path) -> Settings:
@@ -27,11 +30,16 @@ def settings_of(data_dir: Path) -> Settings:
 
 
 def start_engine_process(data_dir: Path) -> BaseProcess:
-    return _start(_engine, data_dir)
+    return fork(_engine, data_dir)
 
 
 def start_writer_process(data_dir: Path, seed: int, *, window_bytes: int) -> BaseProcess:
-    return _start(_writer, data_dir, seed, window_bytes)
+    return fork(_writer, data_dir, seed, window_bytes)
+
+
+def start_feed_process(data_dir: Path, root: str, clock: str | Clock) -> BaseProcess:
+    """Start the feed of the exchange at `root` on the clock that its URL publishes, or on a given one."""
+    return fork(_feed, data_dir, root, clock)
 
 
 def kill_valkey(data_dir: Path, *, lose: float | None) -> int:
@@ -62,7 +70,8 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def _start(target: object, data_dir: Path, *args: object) -> BaseProcess:
+def fork(target: object, data_dir: Path, *args: object) -> BaseProcess:
+    """Start a process that works at once: a fork of one that has everything loaded."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_PRELOAD])
     process = context.Process(target=target, args=(data_dir, *args), daemon=True)
@@ -71,13 +80,28 @@ def _start(target: object, data_dir: Path, *args: object) -> BaseProcess:
 
 
 def _engine(data_dir: Path) -> None:
-    _log_to(data_dir / "engine.log")
+    log_to(data_dir / "engine.log")
     EngineWorker(settings_of(data_dir), Stop()).run_all(until_closed=True)
+
+
+def _feed(data_dir: Path, root: str, clock: str | Clock) -> None:
+    """Do what `trading-platform feed --until-closed` does."""
+    log_to(data_dir / "feed.log")
+    for name in ("TP_REDIS_URL", "REDIS_URL"):
+        os.environ.pop(name, None)
+    os.environ |= {
+        "TP_DATA_DIR": str(data_dir),
+        "TP_SETTINGS_FILE": str(data_dir / "settings.toml"),
+        "TP_KITE_API_KEY": KEYS.api_key,
+        "TP_KITE_WS_ROOT": root,
+    }
+    worker = FeedWorker(load_settings(), Stop(), lambda: published_clock(clock) if isinstance(clock, str) else clock)
+    worker.run(until_closed=True)
 
 
 def _writer(data_dir: Path, seed: int, window_bytes: int) -> None:
     """Record the session from where its journal ends, in bursts of random size."""
-    _log_to(data_dir / "writer.log")
+    log_to(data_dir / "writer.log")
     settings, data = settings_of(data_dir), make_session(seed)
     rng = np.random.default_rng(seed)
     manager = RedisManager(None, settings.valkey_dir)
@@ -106,7 +130,8 @@ def _writer(data_dir: Path, seed: int, window_bytes: int) -> None:
         print(recorder.counters)  # noqa: T201
 
 
-def _log_to(path: Path) -> None:
+def log_to(path: Path) -> None:
+    """Let everything that this process says go to a file."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     sys.stderr.flush()
