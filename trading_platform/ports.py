@@ -205,6 +205,9 @@ class Timepiece(Protocol):
     def real_seconds_until(self, target_ns: int) -> float:
         """Return how many real seconds pass until it shows `target_ns`; never negative."""
 
+    def hear(self, told: bytes) -> None:
+        """Take note of what a ping on a socket told; most go by themselves."""
+
 
 class SocketListener(Protocol):
     """Who hears what the sockets of a feed do; called from the thread of each socket, and never slow."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 import requests
@@ -17,13 +17,15 @@ from trading_platform.cli.feed_report import FeedReport, PlannedHours
 from trading_platform.cli.feed_session import FeedLimits, FeedSession, Waits
 from trading_platform.errors import FeedError, MissingInput, SettingsError
 from trading_platform.kite.key_gate import KeyGate
-from trading_platform.market.clock import Clock, from_ns
+from trading_platform.market.clock import Clock, ToldClock, from_ns
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import load_session_table
 from trading_platform.ports import Timepiece
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.journal import journal_sessions
 from trading_platform.storage.redis_manager import RedisManager
+
+T = TypeVar("T")
 
 _CLOCK_SECONDS = 5.0
 
@@ -52,19 +54,38 @@ def feed(
     clock: Annotated[str | None, typer.Option(help="URL at which a simulated exchange publishes its clock")] = None,
 ) -> None:
     """Record session after session."""
-    worker = FeedWorker(load_settings(), Stop(), lambda: Clock.wall() if clock is None else published_clock(clock))
+    worker = FeedWorker(load_settings(), Stop(), lambda: Clock.wall() if clock is None else exchange_clock(clock))
     worker.run(until_closed=until_closed)
+
+
+def exchange_clock(url: str) -> Timepiece:
+    """Return what follows the time of a simulated exchange on this machine: what its sockets tell, or its clock.
+
+    Raise FeedError when it cannot be read, or is held and not told; one that is told goes on with the first message.
+    """
+    return _ask(url, lambda said: _told(said) if said.get("told_on_sockets") else _running(said))
 
 
 def published_clock(url: str) -> Clock:
     """Follow the clock of a simulated exchange on this machine; raise FeedError when it cannot be read or is held."""
+    return _ask(url, _running)
+
+
+def _ask(url: str, read: Callable[[dict[str, Any]], T]) -> T:
     try:
-        answer: dict[str, Any] = orjson.loads(requests.get(url, timeout=_CLOCK_SECONDS).content)["data"]
-        return Clock(epoch_ns=int(answer["epoch_ns"]), rate=float(answer["rate"]), anchor_ns=int(answer["anchor_ns"]))
+        return read(dict(orjson.loads(requests.get(url, timeout=_CLOCK_SECONDS).content)["data"]))
     except requests.RequestException as error:
         raise FeedError(f"{url} does not answer ({type(error).__name__}); start the exchange first") from None
     except (orjson.JSONDecodeError, LookupError, TypeError, ValueError):
         raise FeedError(f"{url} gives no running clock (epoch_ns, rate, anchor_ns); is it the exchange's?") from None
+
+
+def _told(said: dict[str, Any]) -> ToldClock:
+    return ToldClock(int(said["now_ns"]), float(said["rate"]))
+
+
+def _running(said: dict[str, Any]) -> Clock:
+    return Clock(epoch_ns=int(said["epoch_ns"]), rate=float(said["rate"]), anchor_ns=int(said["anchor_ns"]))
 
 
 class FeedWorker:

@@ -45,6 +45,9 @@ def simulate(
     at: Annotated[
         datetime | None, typer.Option(formats=["%H:%M"], help="where the clock begins; a minute before the open")
     ] = None,
+    tell_time: Annotated[
+        bool, typer.Option("--tell-time", help="say in a ping before each message which moment it belongs to")
+    ] = False,
     hold: Annotated[bool, typer.Option("--hold", help="let the clock stand until a client subscribes")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="of REST; 0 takes any")] = 0,
     ws_port: Annotated[int, typer.Option(min=0, max=65535, help="of the websocket; 0 takes any")] = 0,
@@ -89,7 +92,7 @@ def simulate(
         held=hold,
         at_second=None if at is None else int(datetime.combine(offer.day.session, at.time(), IST).timestamp()),
         credentials=Credentials(api_key, api_secret, request_token, access_token or None),
-        pace=Pace(packets_per_second, packets_per_frame, offer.yesterday_second if yesterday else None),
+        pace=Pace(packets_per_second, packets_per_frame, offer.yesterday_second if yesterday else None, tell_time),
         keep_sent=keep_sent,
     )
     exchange = Exchange(offer, options)

@@ -234,7 +234,9 @@ class Ticker:
                 self._alive_ns = elapsed_ns()
                 hear = self._listener.payload if opcode == websocket.ABNF.OPCODE_BINARY else self._listener.text
                 hear(self._number, bytes(frame.data), received_ns)
-            elif self._is_silent():  # pings alone are no market data
+            elif opcode == websocket.ABNF.OPCODE_PING:
+                self._clock.hear(frame.data)
+            if self._is_silent():  # pings alone are no market data
                 return _End(Ending.SILENT, f"only pings for {self._limits.silence_seconds:g} s")
         return _End(Ending.STOPPED)
 

@@ -1,6 +1,7 @@
 """The one place that knows what time it is and in which zone the exchanges live."""
 
 import asyncio
+import threading
 import time
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 IST = ZoneInfo("Asia/Kolkata")
 NS_PER_SECOND = 1_000_000_000
+_DAY_NS = 86_400 * NS_PER_SECOND
+_TOLD_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,46 @@ class Clock:
     def real_seconds_until(self, target_ns: int) -> float:
         """Return how many real seconds pass until this clock shows `target_ns`; never negative."""
         return max(0.0, (target_ns - self.now_ns()) / NS_PER_SECOND / self.rate)
+
+    def hear(self, told: bytes) -> None:
+        """Go on by itself, whatever a ping told."""
+
+
+class ToldClock:
+    """Simulated time as the exchange tells it on its sockets; it stands still between two messages.
+
+    A clock that runs by itself far above real speed makes market minutes of every pause of the machine, and packets
+    late that are not.
+    """
+
+    def __init__(self, begin_ns: int, rate: float) -> None:
+        self.rate = rate
+        self._begin_ns = self._now_ns = begin_ns
+        self._guard = threading.Lock()
+
+    def hear(self, told: bytes) -> None:
+        """Go on to the moment that a ping told; pass over what is none, lies behind, or is not of this day."""
+        at_ns = int.from_bytes(told, "big")
+        with self._guard:
+            if len(told) == _TOLD_BYTES and self._now_ns < at_ns < self._begin_ns + _DAY_NS:
+                self._now_ns = at_ns
+
+    def now_ns(self) -> int:
+        """Return the moment that was told last, nanoseconds since the epoch."""
+        return self._now_ns
+
+    def today(self) -> date:
+        """Return the calendar date in the exchanges' zone."""
+        return from_ns(self._now_ns).date()
+
+    def real_seconds_until(self, target_ns: int) -> float:
+        """Return how many real seconds pass until `target_ns` is told when all keeps to the rate; never negative."""
+        return max(0.0, (target_ns - self._now_ns) / NS_PER_SECOND / self.rate)
+
+
+def as_told(at_ns: int) -> bytes:
+    """Write a moment as the ping carries it from which a `ToldClock` hears it."""
+    return at_ns.to_bytes(_TOLD_BYTES, "big")
 
 
 def elapsed_ns() -> int:

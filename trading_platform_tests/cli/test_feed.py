@@ -22,11 +22,11 @@ from trading_platform.batch.reference import choose_universe, universe_rows
 from trading_platform.batch.replay import replay_session
 from trading_platform.calc.pass_layout import BarFlag
 from trading_platform.calc.volume_baseline import INTERVALS, BaselineBlock
-from trading_platform.cli.feed import published_clock
+from trading_platform.cli.feed import exchange_clock, published_clock
 from trading_platform.cli.feed_inputs import read_day, session_times
 from trading_platform.cli.main import app
 from trading_platform.errors import FeedError, SettingsError
-from trading_platform.market.clock import IST, NS_PER_SECOND, Clock, pause, to_ns
+from trading_platform.market.clock import IST, NS_PER_SECOND, Clock, as_told, pause, to_ns
 from trading_platform.market.instruments import Instrument, InstrumentDay
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import Settings
@@ -389,14 +389,21 @@ def test_without_a_key_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_published_clock_is_followed_and_a_wrong_one_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [
         b'{"data": {"epoch_ns": 5, "rate": 2.0, "anchor_ns": 7}}',
+        b'{"data": {"epoch_ns": 5, "now_ns": 9, "rate": 2.0, "running": false, "told_on_sockets": true}}',
         b'{"data": {"epoch_ns": 5, "rate": 2.0}}',
+        b'{"data": {"rate": 2.0, "told_on_sockets": true}}',
+        b'{"data": 5}',
         b"x",
     ]
     monkeypatch.setattr("requests.get", lambda *_, **__: type("R", (), {"content": answers.pop(0)}))
     assert published_clock("http://x/clock") == Clock(5, 2.0, 7)
-    for _ in range(2):
+    told = exchange_clock("http://x/clock")
+    assert (told.now_ns(), told.rate) == (9, 2.0)
+    told.hear(as_told(12))
+    assert told.now_ns() == 12
+    while answers:
         with pytest.raises(FeedError, match="no running clock"):
-            published_clock("http://x/clock")
+            exchange_clock("http://x/clock")
 
 
 class Records:

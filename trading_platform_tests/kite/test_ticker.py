@@ -12,12 +12,14 @@ from websockets.exceptions import ConnectionClosed
 from trading_platform.kite.key_gate import KeyGate
 from trading_platform.kite.reconnect import Reconnect, ReconnectLimits
 from trading_platform.kite.ticker import Ticker, TickerLimits
-from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
+from trading_platform.market.clock import NS_PER_SECOND, Clock, ToldClock, as_told, elapsed_ns, pause
+from trading_platform.ports import Timepiece
 from trading_platform_tests.kite.exchange import (
     GOOD_TOKEN,
     OTHER_TOKEN,
     Exchange,
     number_in,
+    numbered_frame,
     running_exchange,
     wait_until,
 )
@@ -29,9 +31,10 @@ PATIENT, IMPATIENT = 20.0, 0.3
 
 @dataclass
 class Listener:
-    """Keeps what it hears: (what, socket, value)."""
+    """Keeps what it hears: (what, socket, value), and payloads with the moment that stands on them."""
 
     heard: list[tuple[str, int, Any]] = field(default_factory=list)
+    stamped: list[tuple[int, bytes]] = field(default_factory=list)
     slow_seconds: float = 0.0
 
     def connected(self, socket: int, at_ns: int) -> None:
@@ -40,8 +43,9 @@ class Listener:
     def subscribed(self, socket: int, tokens: tuple[int, ...], at_ns: int) -> None:  # noqa: ARG002
         self.heard.append(("subscribed", socket, tokens))
 
-    def payload(self, socket: int, payload: bytes, received_ns: int) -> None:  # noqa: ARG002
+    def payload(self, socket: int, payload: bytes, received_ns: int) -> None:
         self.heard.append(("payload", socket, payload))
+        self.stamped.append((received_ns, payload))
 
     def text(self, socket: int, payload: bytes, received_ns: int) -> None:  # noqa: ARG002
         self.heard.append(("text", socket, payload))
@@ -70,7 +74,13 @@ class Rig:
 
 @contextmanager
 def running_ticker(
-    root: str, *, silence: float = PATIENT, check: float = 0.02, retry: float = 60.0, limits: ReconnectLimits = QUICK
+    root: str,
+    *,
+    silence: float = PATIENT,
+    check: float = 0.02,
+    retry: float = 60.0,
+    limits: ReconnectLimits = QUICK,
+    clock: Timepiece | None = None,
 ) -> Iterator[Rig]:
     said: list[str] = []
     tokens = [SecretStr("secret-token")]
@@ -89,7 +99,7 @@ def running_ticker(
         gate=gate,
         reconnect=Reconnect(limits, np.random.default_rng(1)),
         listener=listener,
-        clock=Clock.wall(),
+        clock=clock or Clock.wall(),
         report=said.append,
         limits=TickerLimits(connect_seconds=PATIENT, silence_seconds=silence),
     )
@@ -183,6 +193,18 @@ def test_pings_alone_are_silence(exchange: Exchange) -> None:
             if number > 5 and any("only pings" in one for one in rig.listener.all("disconnected")):
                 break
         assert "silent: only pings for 0.3 s" in rig.listener.all("disconnected")
+
+
+def test_a_told_clock_stamps_what_comes_behind_a_ping(exchange: Exchange) -> None:
+    begin = 1_785_472_200 * NS_PER_SECOND
+    with running_ticker(exchange.root, clock=ToldClock(begin, 400.0)) as rig:
+        wait_until(lambda: len(exchange.clients) == 1 and bool(exchange.clients[0].tokens))
+        for number in range(1, 50):
+            exchange.clients[0].connection.ping(as_told(begin + number))
+            exchange.clients[0].connection.send(numbered_frame(TOKENS[1], number))
+        wait_until(lambda: numbered_frame(TOKENS[1], 49) in rig.listener.all("payload"))
+    frames = {body: at_ns - begin for at_ns, body in rig.listener.stamped}
+    assert [frames[numbered_frame(TOKENS[1], number)] for number in range(1, 50)] == list(range(1, 50))
 
 
 def test_a_message_that_drips_is_cut_by_the_watch(exchange: Exchange) -> None:

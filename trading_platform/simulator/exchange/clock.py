@@ -8,6 +8,9 @@ from trading_platform.market.clock import NS_PER_SECOND, Clock, pause_async
 _TOO_SHORT_SECONDS = 0.0005
 """Below this a pause costs more time than it is meant to take."""
 
+_MOST_AHEAD_SECONDS = 0.25
+"""How far, in real seconds, time may be ahead of a message that belongs to it, where it waits for messages."""
+
 
 class ExchangeClock:
     """A `Clock` from `begin_ns` on; held, it stands there until `start`."""
@@ -32,6 +35,15 @@ class ExchangeClock:
             self._clock = Clock.starting_at(self._begin_ns, self._rate)
             self._started.set()
 
+    def wait_for(self, due_ns: int) -> None:
+        """Go back to about what is due now, when time has run on without it: sending takes longer than the rate allows.
+
+        Only where nobody follows this clock by `published`.
+        """
+        latest_ns = due_ns + int(_MOST_AHEAD_SECONDS * self._rate * NS_PER_SECOND)
+        if self._clock is not None and self._clock.now_ns() > latest_ns:
+            self._clock = Clock.starting_at(latest_ns, self._rate)
+
     def now_ns(self) -> int:
         """Return nanoseconds since the epoch."""
         return self._begin_ns if self._clock is None else self._clock.now_ns()
@@ -53,7 +65,7 @@ class ExchangeClock:
         """
         anchor = {} if self._clock is None else {"anchor_ns": self._clock.anchor_ns}
         return {
-            "epoch_ns": self._begin_ns,
+            "epoch_ns": self._begin_ns if self._clock is None else self._clock.epoch_ns,
             "rate": self._rate,
             "running": self._clock is not None,
             "now_ns": self.now_ns(),

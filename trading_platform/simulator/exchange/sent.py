@@ -15,7 +15,7 @@ _ASKED_KEPT = 100
 
 
 class SentOnSocket:
-    """Counts of one socket; its digest chains the length and bytes of every binary message in order."""
+    """Counts of one socket; its digests chain the length and bytes of binary messages in order, all and data alone."""
 
     def __init__(self, number: int, api_key: str, file: Path | None) -> None:
         self.number, self.api_key = number, api_key
@@ -25,7 +25,7 @@ class SentOnSocket:
         self._asked_last: deque[str] = deque(maxlen=_ASKED_KEPT)
         self.lag_ns = 0
         """How long after it was due the last frame was sent, simulated."""
-        self._digest = hashlib.sha256()
+        self._digest, self._frames_digest = hashlib.sha256(), hashlib.sha256()
         self._path = file
         self._file: BinaryIO | None = None if file is None else file.open("wb")
 
@@ -35,10 +35,10 @@ class SentOnSocket:
             self.heartbeats += 1
         else:
             self.frames += 1
+            _chain(self._frames_digest, payload)
             self.packets += int.from_bytes(payload[:2], "big")
         self.bytes += len(payload)
-        self._digest.update(len(payload).to_bytes(4, "big"))
-        self._digest.update(payload)
+        _chain(self._digest, payload)
         self._keep(BINARY, payload, at_ns)
 
     def text(self, message: bytes, at_ns: int) -> None:
@@ -74,12 +74,18 @@ class SentOnSocket:
             "asked_last": list(self._asked_last),
             "lag_ms": self.lag_ns / 1e6,
             "sha256": self._digest.hexdigest(),
+            "frames_sha256": self._frames_digest.hexdigest(),
             "file": None if self._path is None else str(self._path),
         }
 
     def _keep(self, kind: int, body: bytes, at_ns: int) -> None:
         if self._file is not None:
             self._file.write(_ENTRY.pack(kind, at_ns, len(body)) + body)
+
+
+def _chain(digest: "hashlib._Hash", payload: bytes) -> None:
+    digest.update(len(payload).to_bytes(4, "big"))
+    digest.update(payload)
 
 
 class SentLedger:

@@ -118,6 +118,7 @@ class Exchange:
             "first_bar": market.first_second,
             "end": market.end_second,
             "instruments": len(market.tokens),
+            "told_on_sockets": options.pace.tells_time,
         }
         control = Control(sockets, clock, accounts=accounts, limits=rest.limits, planted=offer.planted, session=session)
         app = Starlette(

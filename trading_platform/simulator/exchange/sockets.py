@@ -14,7 +14,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from trading_platform.errors import ExchangeRefusal
-from trading_platform.market.clock import pause_async
+from trading_platform.market.clock import as_told, pause_async
 from trading_platform.simulator.exchange.accounts import MAX_SOCKETS, Accounts
 from trading_platform.simulator.exchange.clock import ExchangeClock
 from trading_platform.simulator.exchange.faults import Fault, FaultKind, SocketFaults
@@ -33,9 +33,16 @@ class Socket:
     """One open websocket."""
 
     def __init__(
-        self, connection: ServerConnection, stream: Stream, *, sent: SentOnSocket, clock: ExchangeClock
+        self,
+        connection: ServerConnection,
+        stream: Stream,
+        *,
+        sent: SentOnSocket,
+        clock: ExchangeClock,
+        tells_time: bool,
     ) -> None:
         self._connection, self._stream, self._clock = connection, stream, clock
+        self._tells_time, self._told_ns = tells_time, 0
         self._lock = asyncio.Lock()
         self._sent_anything = False
         self.sent = sent
@@ -44,8 +51,10 @@ class Socket:
     async def send_frames(self) -> None:
         """Send what the stream gives, when it gives it."""
         async for frame in self._stream.frames():
-            await self.send_frame(frame)
+            await self.send_frame(frame, self._stream.due_ns)
             self.sent.lag_ns = self._clock.now_ns() - self._stream.due_ns
+            if self._tells_time:
+                self._clock.wait_for(self._stream.due_ns)
 
     async def send_heartbeats(self) -> None:
         """Send one byte whenever nothing was sent for a second of the client or of the exchange, the shorter one."""
@@ -57,10 +66,10 @@ class Socket:
             if not self._sent_anything and not self.faults.is_stalled():
                 await self._send(HEARTBEAT)
 
-    async def send_frame(self, frame: bytes) -> None:
-        """Send a data frame, or what the faults make of it."""
+    async def send_frame(self, frame: bytes, at_ns: int | None = None) -> None:
+        """Send a data frame, or what the faults make of it; it belongs to `at_ns`, or to now."""
         for payload in self.faults.shape(frame):
-            await self._send(payload)
+            await self._send(payload, at_ns)
 
     async def send_text(self, kind: str, data: object) -> None:
         """Send a text message."""
@@ -77,7 +86,7 @@ class Socket:
         self.faults.counts[FaultKind.DROP] += 1
         self._connection.transport.abort()
 
-    async def _send(self, payload: bytes) -> None:
+    async def _send(self, payload: bytes, at_ns: int | None = None) -> None:
         async with self._lock:
             while (seconds := self.faults.delay_seconds(len(payload))) > 0.0:
                 await pause_async(seconds)
@@ -87,7 +96,15 @@ class Socket:
                 return
             self.sent.binary(payload, self._clock.now_ns())
             self._sent_anything = True
+            if self._tells_time:
+                # what comes between frames is not later than the frame that is still to come
+                await self._tell(min(self._clock.now_ns(), self._stream.due_ns) if at_ns is None else at_ns)
             await self._connection.send(payload)
+
+    async def _tell(self, at_ns: int) -> None:
+        if at_ns > self._told_ns:
+            self._told_ns = at_ns
+            await self._connection.ping(as_told(at_ns))
 
 
 class Sockets:
@@ -160,7 +177,7 @@ class Sockets:
         subscriptions = Subscriptions()
         stream = Stream(self._market, self._clock, self._pace, subscriptions)
         sent = self.ledger.open(self._accounts.credentials.api_key)
-        socket = Socket(connection, stream, sent=sent, clock=self._clock)
+        socket = Socket(connection, stream, sent=sent, clock=self._clock, tells_time=self._pace.tells_time)
         self.open[sent.number] = socket
         tasks = [asyncio.create_task(socket.send_frames()), asyncio.create_task(socket.send_heartbeats())]
         try:

@@ -17,6 +17,7 @@ from trading_platform.wire.kite_encoder import encode_frame
 from trading_platform.wire.kite_packets import Ticks
 
 _APART_NS = int(FRAME_SPACING_MS * NS_PER_MS)
+_END_OF_TIME = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,13 @@ class Pace:
     """How much is sent: packets of each instrument per simulated second, or what its bars give when that is None.
 
     `yesterday_second` is the end of the session before; given, an instrument subscribed before its first tick shows
-    where that session left it.
+    where that session left it. `tells_time`: a ping before each message says which moment that message belongs to.
     """
 
     packets_per_second: int | None = None
     packets_per_frame: int = MAX_PACKETS
     yesterday_second: int | None = None
+    tells_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Stream:
         self._market, self._clock, self._pace, self._subscriptions = market, clock, pace, subscriptions
         self._modes: NDArray[np.uint8] = np.zeros(len(market.tokens), np.uint8)
         self.due_ns = clock.now_ns()
-        """When the frame that was given last was due."""
+        """When the frame is due that was given last or is waited for; the end of time after the last one."""
 
     def subscriptions_changed(self) -> None:
         """Look at the subscriptions again."""
@@ -72,6 +74,7 @@ class Stream:
                     await self._wait(batch.at_ns + spacing_ns * number)
                     yield frame
             second = following + 1
+        self.due_ns = _END_OF_TIME
 
     def last_ticks(self, tokens: tuple[int, ...]) -> Iterator[bytes]:
         """Yield what instruments showed last, in their modes; what has never been seen is left out."""

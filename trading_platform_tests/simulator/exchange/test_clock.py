@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from trading_platform.errors import SettingsError
-from trading_platform.market.clock import Clock, elapsed_ns
+from trading_platform.market.clock import Clock, elapsed_ns, pause
 from trading_platform.simulator.exchange.clock import ExchangeClock
 
 SECOND = 1_000_000_000
@@ -48,3 +48,19 @@ def test_waiting_takes_real_time_by_the_rate() -> None:
 def test_time_does_not_run_backwards_or_stand() -> None:
     with pytest.raises(SettingsError, match="--speed"):
         ExchangeClock(BEGIN, 0.0)
+
+
+def test_where_sending_takes_longer_than_the_rate_allows_time_waits() -> None:
+    clock = ExchangeClock(BEGIN, 1e6, held=True)
+    clock.wait_for(BEGIN)
+    assert clock.now_ns() == BEGIN
+    clock.start()
+    pause(0.3)
+    assert clock.now_ns() > BEGIN + 290_000 * SECOND
+    clock.wait_for(BEGIN + 20 * SECOND)
+    # a quarter of a real second ahead, and what the lines in between took
+    assert clock.now_ns() >= BEGIN + 250_020 * SECOND
+    published = clock.published()
+    assert published["epoch_ns"] == BEGIN + 250_020 * SECOND
+    clock.wait_for(clock.now_ns() + SECOND)
+    assert clock.published()["anchor_ns"] == published["anchor_ns"]

@@ -18,6 +18,7 @@ def test_what_was_sent_is_counted_digested_and_kept(tmp_path: Path) -> None:
     assert (told["frames"], told["packets"], told["heartbeats"], told["texts"]) == (1, 2, 1, 1)
     assert told["bytes"] == len(FRAME) + 1
     assert told["sha256"] == wanted.hexdigest()
+    assert told["frames_sha256"] == hashlib.sha256(len(FRAME).to_bytes(4, "big") + FRAME).hexdigest()
     assert read_sent(Path(told["file"])) == [(BINARY, 5, FRAME), (BINARY, 6, b"\x00"), (TEXT, 7, b'{"type":"message"}')]
     for number in range(150):
         sent.asks(f"subscribe {number}")

@@ -15,7 +15,7 @@ import websocket
 from trading_platform.simulator.exchange.sent import BINARY, TEXT, read_sent
 from trading_platform.simulator.exchange.server import Options
 from trading_platform.simulator.exchange.stream import Pace
-from trading_platform_tests.simulator.exchange.offered import Running, running
+from trading_platform_tests.simulator.exchange.offered import MINUTES, Running, running
 from trading_platform_tests.simulator.made_bars import OTHER, START, STOCK
 from trading_platform_tests.simulator.rebuilding import official_ticks
 
@@ -138,3 +138,28 @@ def test_text_is_in_the_account_too(tmp_path: Path) -> None:
         exchange.get("/simulator/sent")
         texts = [json.loads(body) for kind, _, body in read_sent(tmp_path / "socket-0.sent") if kind == TEXT]
     assert [text["type"] for text in texts] == ["error"]
+
+
+def test_each_message_is_preceded_by_its_time_however_fast_and_busy_the_exchange_is() -> None:
+    # half an hour of market is due in a hundredth of a second: the exchange is late with nearly all of it
+    options = Options(speed=200_000.0, held=True, pace=Pace(tells_time=True))
+    told, messages = 0, []
+    with running(options) as exchange:
+        assert exchange.get("/simulator/clock")["told_on_sockets"] is True
+        client = connect(exchange)
+        fault(exchange, "stall", seconds=0.5)
+        client.send(json.dumps({"a": "mode", "v": ["full", [STOCK, OTHER]]}))
+        while told < (START + 60 * MINUTES + 60) * 10**9:
+            opcode, body = client.recv_data(control_frame=True)
+            if opcode == websocket.ABNF.OPCODE_PING:
+                assert int.from_bytes(body, "big") > told
+                told = int.from_bytes(body, "big")
+            else:
+                messages.append((told, body))
+            assert len(messages) < 2000
+        assert exchange.get("/simulator/clock")["epoch_ns"] > START * 10**9, "its time has not waited for the stall"
+        client.close()
+    frames = [(at_ns, body) for at_ns, body in messages if len(body) > 1]
+    seconds = [max(tick["exchange_timestamp"].timestamp() for tick in official_ticks(body)) for _, body in frames]
+    assert len(frames) > 4 * MINUTES
+    assert all(0 < at_ns / 1e9 - second < 1 for (at_ns, _), second in zip(frames, seconds, strict=True))
