@@ -7,6 +7,7 @@ from pathlib import Path
 
 from trading_platform.errors import ChildFailed
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
+from trading_platform.streaming.checkpoint import make_private_folder
 
 STOP_SECONDS = 15.0
 _TAIL_LINES = 15
@@ -23,7 +24,7 @@ class Children:
         self._environment = environment
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        logs.mkdir(parents=True, exist_ok=True)
+        make_private_folder(logs)
 
     def start(self, name: str, *command: str) -> None:
         """Start a process that goes on beside us."""

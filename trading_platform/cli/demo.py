@@ -24,6 +24,7 @@ from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import IsolatedSettings, Settings, child_environment
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
+from trading_platform.streaming.checkpoint import make_private_folder
 
 PAST_SESSIONS = 20
 SEED, NAMES = 1, 200
@@ -60,7 +61,7 @@ def demo(
     settings = IsolatedSettings(data_dir=folder.absolute() / "data")
     EmbeddedValkey(settings.valkey_dir).stop()
     shutil.rmtree(folder, ignore_errors=True)
-    settings.data_dir.mkdir(parents=True)
+    make_private_folder(settings.data_dir)
     (folder / _MARK).touch()
     show = Demo(settings, Console())
     try:

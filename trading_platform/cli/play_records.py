@@ -16,6 +16,7 @@ from trading_platform.settings import Settings
 from trading_platform.simulator.player import Play
 from trading_platform.simulator.session_bars import to_session_bars
 from trading_platform.storage.journal import journal_folder, journal_sessions
+from trading_platform.streaming.checkpoint import make_private_folder
 
 
 def refuse_existing(settings: Settings, shard: str, sessions: list[date]) -> None:
@@ -58,9 +59,3 @@ def write_dump(folder: Path, day: InstrumentDay) -> Path:
     except OSError as error:
         raise BadFileError(f"{path} cannot be written: {error.strerror or error}; mend that") from error
     return path
-
-
-def make_private_folder(folder: Path) -> None:
-    """Make a folder of the data folder, and that too, for this user alone; one that is there stays as it is."""
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)

@@ -9,6 +9,7 @@ from dagster import DagsterInstance
 
 from trading_platform.settings import load_settings
 from trading_platform.storage.lake import Lake
+from trading_platform.streaming.checkpoint import make_private_folder
 
 CONFIGURATION = "dagster.yaml"
 
@@ -20,7 +21,7 @@ def prepare_dagster_home(data_dir: Path) -> Path:
     at the same time break each other. A configuration that a user changed is left alone.
     """
     home = (data_dir / "dagster").absolute()
-    home.mkdir(parents=True, exist_ok=True)
+    make_private_folder(home)
     with (home / ".prepare.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         configuration = home / CONFIGURATION

@@ -21,6 +21,7 @@ from trading_platform.storage.journal import journal_folder, journal_sessions
 from trading_platform.storage.lake import Lake
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.storage.redis_store import RedisStore
+from trading_platform.streaming.checkpoint import make_private_folder
 
 REPLAY_LIMIT_SECONDS = 1800
 
@@ -71,9 +72,10 @@ class KiteResource(dg.ConfigurableResource[KiteRest]):
         client = self.client()
         if session != Clock.wall().today() or not client.has_credentials:
             raise missing_dump(folder, session)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         path = folder / f"instruments_{session:%Y%m%d}.csv"
         unfinished = path.with_suffix(".part")
+        unfinished.touch(mode=0o600)
         unfinished.write_bytes(client.instruments_csv())
         return unfinished.replace(path)
 

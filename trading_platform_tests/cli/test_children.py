@@ -38,6 +38,11 @@ def _read_pid(path: Path) -> int:
     return int(path.read_text())
 
 
+def test_the_folder_of_logs_is_for_this_user_alone(children: Children, tmp_path: Path) -> None:
+    children.run("quiet", *_python("pass"))
+    assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_command_gives_what_it_printed(children: Children) -> None:
     assert children.run("hello", *_python("print('hello')")) == "hello\n"
 

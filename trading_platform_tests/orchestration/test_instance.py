@@ -21,6 +21,11 @@ def test_the_configuration_is_written_and_a_changed_one_is_left_alone(tmp_path: 
     assert configuration.read_text() == "telemetry:\n  enabled: false\n"
 
 
+def test_home_and_what_is_above_it_are_for_this_user_alone(tmp_path: Path) -> None:
+    home = prepare_dagster_home(tmp_path / "a" / "data")
+    assert [place.stat().st_mode & 0o777 for place in (home, home.parent, home.parent.parent)] == [0o700] * 3
+
+
 def test_the_limit_of_pattern_runs_counts_a_tag_that_the_job_has(tmp_path: Path) -> None:
     parsed = yaml.safe_load((prepare_dagster_home(tmp_path) / "dagster.yaml").read_text())
     (limit,) = parsed["concurrency"]["runs"]["tag_concurrency_limits"]

@@ -63,5 +63,6 @@ def test_todays_dump_is_fetched_once_and_kept(tmp_path: Path, monkeypatch: pytes
         assert dump.rows["tradingsymbol"].to_list() == ["INFY"]
         assert path.read_bytes() == DUMP
     assert asked == [1]
+    assert [place.stat().st_mode & 0o777 for place in (path, path.parent)] == [0o600, 0o700]
     with pytest.raises(MissingInput):
         kite.dump(SESSION)
