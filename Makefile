@@ -60,6 +60,7 @@ bench: setup  ## loads, latencies and ratios to a peer in the same run, as JSON
 
 torture: setup  ## crash 200 seeds
 	$(BIN)/python -m trading_platform_tests.torture.crashes --seeds 200 $(ARGS)
+	$(BIN)/python -m trading_platform_tests.official
 
 kiteconnectjs: setup  ## the exchange against the official JavaScript client; needs Node.js 20 or newer and npm
 	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
