@@ -38,6 +38,8 @@ PROVEN_ELSEWHERE = {
     "calc/pass_layout.py": "calc/test_session_pass.py",
     "calc/session_contents.py": "calc/test_session_pass.py",
     "calc/session_setup.py": "calc/test_session_pass.py",
+    "calc/candle_judge.py": "calc/test_reconciliation.py",
+    "calc/gap_slots.py": "calc/test_reconciliation.py",
     "calc/patterns/inputs.py": "calc/patterns/test_catalogue.py",
 }
 

@@ -138,9 +138,13 @@ def seeds_sound(rows: pl.DataFrame) -> Finding:
 
 
 def snapshots_sound(rows: pl.DataFrame, bars: pl.DataFrame) -> Finding:
-    """Refuse values that cannot be, rows without their minute bar, and minute bars without a row."""
+    """Refuse values that cannot be, rows without their minute bar, and minute bars without a row.
+
+    A bar that only a candle made, after a gap, has no row: indicators keep what they saw.
+    """
     key = ["token", "start"]
-    continuous = bars.drop_nulls("token").filter(pl.col("kind") == 0).select(key)
+    was_seen = pl.col("ticks").fill_null(1) > 0
+    continuous = bars.drop_nulls("token").filter((pl.col("kind") == 0) & was_seen).select(key)
     minutes = rows.filter((pl.col("interval") == 1) & (pl.col("revision") == 0)).select(key)
     finding = _faults(
         rows,

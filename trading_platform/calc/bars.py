@@ -9,6 +9,7 @@ import numpy as np
 
 from trading_platform.calc.kernel import Row, inner_kernel
 from trading_platform.calc.pass_layout import (
+    AWAY_SINCE,
     BAR_TRADED,
     BAR_VALUE,
     CLOSE,
@@ -19,24 +20,20 @@ from trading_platform.calc.pass_layout import (
     FIRST_TIME,
     FIRST_VOLUME,
     FLAGS,
-    GAP_FROM,
-    GAP_UNTIL,
     HIGH,
     KIND,
     LAST_MINUTE,
     LAST_TIME,
     LAST_VOLUME,
-    LONG_AT,
     LONG_MINUTES,
-    LONG_SLOTS,
     LOW,
+    MIDNIGHT,
     MINUTE,
+    NEXT_MINUTE,
     OPEN,
     REVISION,
     RUNNING,
     SLOT_FIELDS,
-    SLOTS,
-    SLOTS_AT,
     STATUS,
     TICKS,
     TOP_VOLUME,
@@ -44,23 +41,27 @@ from trading_platform.calc.pass_layout import (
     VOLUME,
     VOLUME_SUM,
     BarFlag,
+    Memory,
+    long_at,
+    minute_at,
 )
 
 GAP_FLAG, NO_VOLUME_FLAG, REVISED_FLAG = int(BarFlag.GAP), int(BarFlag.NO_VOLUME), int(BarFlag.REVISED)
+_RECONCILED = int(BarFlag.RECONCILED)
 MAX_REVISION = 255.0
 
 
 @inner_kernel
 def minute_slot(row: Row, minute: int) -> Row:
     """Return the slot that holds, held or will hold the bar of this minute (minutes since the epoch)."""
-    at = SLOTS_AT + (minute % SLOTS) * SLOT_FIELDS
+    at = minute_at(minute)
     return row[at : at + SLOT_FIELDS]
 
 
 @inner_kernel
 def long_slot(row: Row, minute: int) -> Row:
     """Return the slot of the five-minute bar that covers this minute."""
-    at = LONG_AT + (minute // LONG_MINUTES % LONG_SLOTS) * SLOT_FIELDS
+    at = long_at(minute)
     return row[at : at + SLOT_FIELDS]
 
 
@@ -125,9 +126,29 @@ def _settle_volume(row: Row, slot: Row) -> float:
 
 
 @inner_kernel
-def close_minute(row: Row, slot: Row) -> None:
+def fell_into_gap(memory: Memory, index: int, minute: int, minutes: int) -> bool:
+    """Tell whether a gap touches any of these minutes."""
+    away = memory.state[index, AWAY_SINCE]
+    if away > 0.0 and away < (minute + minutes) * 60:
+        return True
+    first = minute - memory.scalars[MIDNIGHT] // 60
+    for k in range(max(first, 0), min(first + minutes, memory.touched.shape[1])):
+        if memory.touched[index, k] != 0:
+            return True
+    return False
+
+
+@inner_kernel
+def is_reconciled(slot: Row, minute: int) -> bool:
+    """Tell whether the bar of this minute stands in the slot as the exchange's candles have it."""
+    return bool(slot[STATUS] != EMPTY and slot[MINUTE] == minute and int(slot[FLAGS]) & _RECONCILED != 0)
+
+
+@inner_kernel
+def close_minute(memory: Memory, index: int, slot: Row) -> None:
     """Close a running one-minute bar and fold it into its five-minute bar."""
-    _close_slot(row, slot)
+    row = memory.state[index]
+    _close_slot(memory, index, slot, 1)
     _settle_volume(row, slot)
     if slot[KIND] == 0.0:
         row[VALUE_SUM] += slot[BAR_VALUE]
@@ -136,30 +157,28 @@ def close_minute(row: Row, slot: Row) -> None:
 
 
 @inner_kernel
-def close_unseen(row: Row, slot: Row) -> None:
+def close_unseen(memory: Memory, index: int, slot: Row) -> None:
     """Close a bar that no packet had made before its minute closed."""
-    _close_slot(row, slot)
+    _close_slot(memory, index, slot, 1)
 
 
 @inner_kernel
-def _close_slot(row: Row, slot: Row) -> None:
-    slot[STATUS] = CLOSED
-    _flag_gap(row, slot, int(slot[MINUTE]), 1)
-
-
-@inner_kernel
-def close_long(row: Row, slot: Row) -> None:
+def close_long(memory: Memory, index: int, slot: Row) -> None:
     """Close a running five-minute bar."""
-    slot[STATUS] = CLOSED
-    _flag_gap(row, slot, int(slot[MINUTE]), LONG_MINUTES)
+    _close_slot(memory, index, slot, LONG_MINUTES)
 
 
 @inner_kernel
-def revise_minute(row: Row, slot: Row, next_minute: int) -> bool:
-    """Settle a closed bar again after a late packet; return whether its five-minute bar was closed and changed too.
+def _close_slot(memory: Memory, index: int, slot: Row, minutes: int) -> None:
+    slot[STATUS] = CLOSED
+    if fell_into_gap(memory, index, int(slot[MINUTE]), minutes):
+        add_flag(slot, GAP_FLAG)
 
-    `next_minute` is the first minute that is not closed yet.
-    """
+
+@inner_kernel
+def revise_minute(memory: Memory, index: int, slot: Row) -> bool:
+    """Settle a closed bar again after a late packet; return whether its five-minute bar was closed and changed too."""
+    row = memory.state[index]
     _count_revision(slot)
     grown = _settle_volume(row, slot)
     if slot[KIND] != 0.0:
@@ -167,11 +186,13 @@ def revise_minute(row: Row, slot: Row, next_minute: int) -> bool:
     minute = int(slot[MINUTE])
     longer = long_slot(row, minute)
     start = minute - minute % LONG_MINUTES
+    if is_reconciled(longer, start):
+        return False
     if longer[STATUS] == EMPTY or longer[MINUTE] != start:
         # no bar of those five minutes existed: the late packet makes it
         _fold_into_long(longer, slot)
-        if start + LONG_MINUTES <= next_minute:
-            close_long(row, longer)
+        if start + LONG_MINUTES <= memory.scalars[NEXT_MINUTE]:
+            close_long(memory, index, longer)
     else:
         _revise_long(longer, slot, grown)
     if longer[STATUS] == RUNNING:
@@ -190,12 +211,6 @@ def _count_revision(slot: Row) -> None:
 def _flag_volume(slot: Row) -> None:
     flags = int(slot[FLAGS]) | NO_VOLUME_FLAG
     slot[FLAGS] = float(flags if slot[VOLUME] != slot[VOLUME] else flags - NO_VOLUME_FLAG)
-
-
-@inner_kernel
-def _flag_gap(row: Row, slot: Row, minute: int, minutes: int) -> None:
-    if row[GAP_FROM] < (minute + minutes) * 60 and row[GAP_UNTIL] > minute * 60:
-        add_flag(slot, GAP_FLAG)
 
 
 @inner_kernel

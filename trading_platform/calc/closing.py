@@ -49,9 +49,9 @@ def _close_interval(memory: Memory, out: Outputs, minute: int, interval: int) ->
         if slot[STATUS] != RUNNING or slot[MINUTE] != start:
             continue
         if interval == 1:
-            close_minute(row, slot)
+            close_minute(memory, index, slot)
         else:
-            close_long(row, slot)
+            close_long(memory, index, slot)
             memory.scalars[LAST_CLOSED] = (minute + 1) * 60
         if slot[KIND] == OUTSIDE:
             if slot[VOLUME] > 0.0:

@@ -8,6 +8,7 @@ from trading_platform.calc.bars import (
     add_flag,
     close_unseen,
     extend_bar,
+    is_reconciled,
     long_slot,
     minute_slot,
     open_bar,
@@ -56,7 +57,7 @@ REVISION_SECONDS = 30
 AHEAD_SECONDS = 60
 """An exchange time further ahead of receive time than this is not believed."""
 _SNAPSHOT = int(BarFlag.SNAPSHOT)
-_GAP = int(BarFlag.GAP)
+_FIRST_AFTER_GAP = int(BarFlag.GAP) | int(BarFlag.AFTER_GAP)
 _RECEIVE_TIME = int(BarFlag.RECEIVE_TIME)
 _VOLUME_FELL = int(BarFlag.VOLUME_FELL)
 _C_PACKETS = int(Counter.PACKETS)
@@ -183,7 +184,7 @@ def _note_change(memory: Memory, row: Row, tick: Any, change: int) -> int:
         flag |= _VOLUME_FELL
     if row[AFTER_GAP] == 1.0:
         row[AFTER_GAP] = 0.0
-        flag |= _GAP
+        flag |= _FIRST_AFTER_GAP
     return flag
 
 
@@ -235,8 +236,10 @@ def _after_close(
 ) -> None:
     """Revise the bar of a closed minute, or count a packet that came too late even for that."""
     row = memory.state[index]
-    late = memory.scalars[WATERMARK] - (minute + 1) * 60
-    if kind == OUTSIDE or late > REVISION_SECONDS or (slot[STATUS] != EMPTY and slot[MINUTE] > minute):
+    too_late = memory.scalars[WATERMARK] - (minute + 1) * 60 > REVISION_SECONDS
+    too_late = too_late or (slot[STATUS] != EMPTY and slot[MINUTE] > minute)
+    # what the exchange's candle says stands: it holds this packet too
+    if kind == OUTSIDE or too_late or is_reconciled(slot, minute):
         grown = place_volume(row, volume)
         counter = _C_OUTSIDE_VOLUME if kind == OUTSIDE else _C_LATE_VOLUME
         if kind != OUTSIDE:
@@ -246,12 +249,12 @@ def _after_close(
         return
     if slot[STATUS] == EMPTY or slot[MINUTE] != minute:
         open_bar(slot, minute, kind, price, float(time), volume)
-        close_unseen(row, slot)
+        close_unseen(memory, index, slot)
     else:
         extend_bar(slot, price, float(time), volume)
     add_flag(slot, flag)
     memory.counters[_C_REVISIONS] += 1
-    both = revise_minute(row, slot, memory.scalars[NEXT_MINUTE])
+    both = revise_minute(memory, index, slot)
     emit_bar(memory, out, index, slot, ONE_MINUTE)
     if both:
         emit_bar(memory, out, index, long_slot(row, minute), FIVE_MINUTES)

@@ -27,6 +27,8 @@ class BarFlag(IntFlag):
     REVISED = 8  # a packet came after it was closed
     VOLUME_FELL = 16  # the day's volume was reported lower than before
     NO_VOLUME = 32  # no packet carried a volume
+    AFTER_GAP = 64  # holds the first volume after a gap: what was traded meanwhile stands in it, unless reconciled
+    RECONCILED = 128  # prices and volume are those of the exchange's candles; GAP stays set and says why
 
 
 class Counter(IntEnum):
@@ -59,6 +61,14 @@ class Counter(IntEnum):
     LATE_VOLUME = 23
     OUTSIDE_VOLUME = 24  # outside the phases of the session
     SNAPSHOT_VOLUME = 25  # before the first packet of a socket that was subscribed after the open
+    # gaps that became known late, and the candles that were fetched for them
+    UNFLAGGED_MINUTES = 26  # minutes of instruments, closed so long before their gap was named that no bar is kept
+    RECONCILED_BARS = 27  # revisions made from candles
+    RECONCILED_VOLUME = 28  # what candles put into bars beyond what arrived; negative: took out
+    CANDLE_UNKNOWN_TOKEN = 29  # candles set aside: of an instrument that has no bars
+    CANDLE_WRONG_MINUTE = 30  # no minute of a window that is over, or outside continuous trading
+    CANDLE_CONTRADICTS = 31  # prices or volume cannot be
+    CANDLE_REPEATED = 32  # the bar is reconciled already, or the minute stands twice
 
 
 COUNTERS = len(Counter)
@@ -74,10 +84,9 @@ RUN_1, RUN_5, PARAMETERS = 7, 8, 9
 # general fields of an instrument's row; EVENT_TIME orders packets, EXCHANGE_TIME is only what the exchange said;
 # VALUE_SUM and VOLUME_SUM hold closed bars, a running bar holds its own
 PHASES, FROM_ZERO, SEEN, EVENT_TIME, PRICE, DAY_VOLUME, CLOSED_VOLUME, VALUE_SUM, VOLUME_SUM = range(9)
-GAP_FROM, GAP_UNTIL, AFTER_GAP, IS_DIRTY, IS_LATEST_DIRTY, BUY_TOTAL, SELL_TOTAL, RUNNING_FLAGS, HAS_VOLUME = range(
-    9, 18
-)
-EXCHANGE_TIME, GENERAL_FIELDS = 18, 19
+# AWAY_SINCE: when the last packet before a gap that has not ended may have come (seconds), 0 while there is none
+AWAY_SINCE, AFTER_GAP, IS_DIRTY, IS_LATEST_DIRTY, BUY_TOTAL, SELL_TOTAL, RUNNING_FLAGS, HAS_VOLUME = range(9, 17)
+EXCHANGE_TIME, GENERAL_FIELDS = 17, 18
 
 # one-minute bars: four slots by minute & 3, so that the minute before, this one and the two next have room
 MINUTE, OPEN, HIGH, LOW, CLOSE, FIRST_TIME, FIRST_VOLUME, LAST_TIME, LAST_VOLUME = range(9)
@@ -110,10 +119,26 @@ MINUTE_AT = LONG_AT + LONG_SLOTS * SLOT_FIELDS
 FIVE_AT = MINUTE_AT + INTERVAL_FIELDS
 ROW_FIELDS = FIVE_AT + INTERVAL_FIELDS
 
+
+@kernel
+def minute_at(minute: int) -> int:
+    """Return where a row keeps the bar of this minute (minutes since the epoch)."""
+    return SLOTS_AT + minute % SLOTS * SLOT_FIELDS
+
+
+@kernel
+def long_at(minute: int) -> int:
+    """Return where a row keeps the five-minute bar that covers this minute."""
+    return LONG_AT + minute // LONG_MINUTES % LONG_SLOTS * SLOT_FIELDS
+
+
 PULSE = np.dtype([("record", "<u8"), ("first", "<i8"), ("count", "<i8")])
 
 MAX_PHASES = 8
 NO_PHASES = -1.0
+
+TOUCHED, LOST = 1, 2
+"""What `touched` says of a minute: a gap fell into it; and its bar, if there was one, is not kept any more."""
 
 
 class Memory(NamedTuple):
@@ -131,6 +156,7 @@ class Memory(NamedTuple):
     phases: NDArray[np.int64]  # (classes, MAX_PHASES, 3): kind, start, end; end 0 = unused
     expected_1: NDArray[np.float64]  # (instruments, minutes of a day)
     expected_5: NDArray[np.float64]
+    touched: NDArray[np.uint8]  # (instruments, minutes of a day): 0, TOUCHED or LOST
     parameters: NDArray[np.float64]
 
 
@@ -175,6 +201,7 @@ def empty_memory(tokens: NDArray[np.uint32], classes: int) -> Memory:
         phases=np.zeros((max(classes, 1), MAX_PHASES, 3), dtype=np.int64),
         expected_1=np.full((count, MINUTES_PER_DAY), np.nan),
         expected_5=np.full((count, MINUTES_PER_DAY // LONG_MINUTES), np.nan),
+        touched=np.zeros((count, MINUTES_PER_DAY), dtype=np.uint8),
         parameters=np.full(PARAMETERS, np.nan),
     )
 

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from trading_platform.calc.pass_layout import (
     LAST_RECEIVED,
     LATEST_DIRTY,
     PULSES,
+    RECORD,
     SIGNALS,
     Counter,
     Memory,
@@ -31,7 +31,7 @@ from trading_platform.calc.pass_layout import (
 )
 from trading_platform.calc.pipeline import run
 from trading_platform.calc.session_contents import Contents
-from trading_platform.calc.session_setup import REMEMBERED, SessionSetup
+from trading_platform.calc.session_setup import SessionSetup
 from trading_platform.errors import BlockFormatError, EngineError
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.wire.blocks import decode_block, encode_block
@@ -39,10 +39,9 @@ from trading_platform.wire.journal_records import Control, ControlType, RecordBa
 from trading_platform.wire.kite_layout import damage_capacity, tick_capacity
 from trading_platform.wire.records import BAR, INDICATOR, Rows
 
-STATE_KIND, STATE_VERSION = "engine_state", 2
+STATE_KIND, STATE_VERSION = "engine_state", 3
 _FIRST_FRAME_BYTES = 64 * 1024
 _FAMILIES = ("bars", "indicators", "signals", "features")
-_STORED = ("tokens", *REMEMBERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ class SessionPass:
             if missing[row]:
                 self._setup.note_missing(int(missing[row]), received_ns)
             if batch.table["kind"][row] == RecordKind.CONTROL:
-                self._apply(decode_control(batch.body(row)), int(batch.table["socket"][row]), received_ns)
+                parts.append(self._apply(decode_control(batch.body(row)), batch.table[row]))
             parts += self._run(batch, row, row + 1)
             first = row + 1
         if first < len(batch):
@@ -147,9 +146,6 @@ class SessionPass:
 
     def save(self) -> bytes:
         """Return everything that is remembered, as one block."""
-        memory = self.memory
-        arrays: dict[str, NDArray[Any]] = {name: getattr(memory, name) for name in _STORED}
-        arrays["latest"] = memory.latest.view(np.uint8)
         meta = {
             "session": self.session.isoformat(),
             "position": self.position,
@@ -160,7 +156,7 @@ class SessionPass:
             "contents": self._setup.contents.as_meta(),
             "unplaced": {str(token): reason for token, reason in self.unplaced.items()},
         }
-        return encode_block(STATE_KIND, STATE_VERSION, meta, arrays)
+        return encode_block(STATE_KIND, STATE_VERSION, meta, self._setup.stored())
 
     @staticmethod
     def is_closed(content: bytes) -> bool:
@@ -206,8 +202,11 @@ class SessionPass:
             number = batch.table["number"][row]
             raise EngineError(f"record {number} follows session_closed: the session {self.session} is over")
 
-    def _apply(self, control: Control, socket: int, received_ns: int) -> None:
-        """Let a control record take effect before it moves the watermark, so that a gap flags the bars it fell into."""
+    def _apply(self, control: Control, entry: np.void) -> tuple[Rows, ...]:
+        """Let a control record take effect before it moves the watermark, so that a gap flags the bars it fell into.
+
+        Return the bars that it revises, as a part of what the record gives.
+        """
         opens = not self._opened
         if (control.type is ControlType.SESSION_OPENED) != opens:
             raise EngineError(f"a {control.type} record: a journal begins with session_opened, and holds it only once")
@@ -215,10 +214,12 @@ class SessionPass:
             raise EngineError(f"this is the journal of {control.fields.get('session')}, not of {self.session}")
         self._opened = True
         rows_before = len(self.memory.tokens)
-        self._setup.apply(control, received_ns, socket)
+        self.memory.scalars[RECORD] = entry["number"]
+        revised = self._setup.apply(control, int(entry["received_ns"]), int(entry["socket"]))
         if len(self.memory.tokens) != rows_before:
             self._out = self._fresh_outputs()
         self.closed = control.type is ControlType.SESSION_CLOSED
+        return (revised, *self._drain()[1:])
 
     def _run(self, batch: RecordBatch, first: int, end: int) -> Iterator[tuple[Rows, ...]]:
         while first < end:
@@ -226,7 +227,9 @@ class SessionPass:
             if reached == first:
                 raise EngineError(f"record {batch.table['number'][first]} does not fit into fresh buffers")
             first = reached
-            yield self._drain()
+            drained = self._drain()
+            self._setup.gap_bars.keep(drained[BARS])
+            yield drained
 
     def _drain(self) -> tuple[Rows, ...]:
         out, counts = self._out, self._out.counts

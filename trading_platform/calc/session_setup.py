@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS
+from trading_platform.calc.gap_bars import GapBars
+from trading_platform.calc.gap_marks import Indices, begin_gap, end_gap, name_gap, pack_marks, unpack_marks
 from trading_platform.calc.indicator_seeds import SeedBlock
 from trading_platform.calc.pass_layout import (
-    AFTER_GAP,
     BARS_CLOSED_AT,
     BASELINE_VERSION,
     FINISHING,
     FIVE_AT,
     FROM_ZERO,
-    GAP_FROM,
-    GAP_UNTIL,
     INDICATORS_AT,
     LAST_RECEIVED,
     LONG_MINUTES,
@@ -26,24 +25,29 @@ from trading_platform.calc.pass_layout import (
     MINUTE_AT,
     NEXT_MINUTE,
     PHASES,
+    RECORD,
     Counter,
     empty_memory,
 )
+from trading_platform.calc.reconciliation import reconcile
 from trading_platform.calc.session_contents import Contents, checked_tokens, parameters_of, tokens_of
 from trading_platform.calc.volume_baseline import BaselineBlock, baseline_version, expand_to_minutes
 from trading_platform.errors import BlockFormatError, EngineError, InstrumentError
 from trading_platform.market.clock import IST, NS_PER_SECOND
 from trading_platform.market.instruments import InstrumentDay, session_class
 from trading_platform.market.sessions import PhaseKind, SessionClass
+from trading_platform.wire.candle_block import CandleBlock
 from trading_platform.wire.instrument_block import from_block
 from trading_platform.wire.journal_records import CONTENT_TYPES, Control, ControlType
+from trading_platform.wire.records import BAR, Rows
 from trading_platform.wire.session_block import SessionHours, decode_hours
 
 _CLASSES = list(SessionClass)
 REMEMBERED = ("state", "dirty", "latest_dirty", "scalars", "counters", "latest")
 """Arrays of the memory that a state file holds; the rest is read again from what the journal names."""
 
-_FOREVER = float(2**62)
+STORED = ("tokens", *REMEMBERED, "touched", "gap_bars")
+"""All arrays of a state file; which minutes gaps touched takes two bits each there."""
 
 
 class SessionSetup:
@@ -54,6 +58,7 @@ class SessionSetup:
         self.memory = empty_memory(np.zeros(0, dtype=np.uint32), len(_CLASSES))
         self.contents = Contents()
         self.unplaced: dict[int, str] = {}
+        self.gap_bars = GapBars()
         self._blob = blob
         self._hours: SessionHours | None = None
         self.day: InstrumentDay | None = None
@@ -63,29 +68,44 @@ class SessionSetup:
         self.memory.scalars[MIDNIGHT] = midnight
         self.memory.scalars[NEXT_MINUTE] = midnight // 60
 
-    def apply(self, control: Control, received_ns: int, socket: int) -> None:
-        """Let one control record of a socket take effect; raise EngineError when it contradicts the session."""
+    def apply(self, control: Control, received_ns: int, socket: int) -> Rows:
+        """Let one control record of a socket take effect; raise EngineError when it contradicts the session.
+
+        Return the bars, closed before, that it revises.
+        """
+        revised = self._revising(control, received_ns, socket)
+        if revised is not None:
+            revised["record"] = self.memory.scalars[RECORD]
+            self.gap_bars.keep(revised)
+            return revised
         if control.type in CONTENT_TYPES and control.sha256 is not None:
             self.load(control.type, control.sha256)
-        elif control.type is ControlType.SUBSCRIBED:
-            self._subscribe(control, received_ns, socket)
-        elif control.type is ControlType.DISCONNECTED:
-            # a silent socket is noticed seconds after its last payload: what it missed before that counts too
-            last_ns = control.fields.get("last_ns")
-            since = last_ns if isinstance(last_ns, int) else received_ns
-            self._open_gap(self.contents.sockets.get(socket, []), since / NS_PER_SECOND, _FOREVER)
-        elif control.type is ControlType.GAP:
-            self._name_gap(control)
         elif control.type is ControlType.CLOCK_STEP:
             self.memory.counters[Counter.CLOCK_STEPS] += 1
         elif control.type is ControlType.SESSION_CLOSED:
             self.memory.scalars[FINISHING] = 1
+        return np.zeros(0, BAR.dtype)
+
+    def _revising(self, control: Control, received_ns: int, socket: int) -> Rows | None:
+        """Apply what may revise bars; None: it is of another kind."""
+        if control.type is ControlType.SUBSCRIBED:
+            return self._subscribe(control, received_ns, socket)
+        if control.type is ControlType.DISCONNECTED:
+            # a silent socket is noticed seconds after its last payload: what it missed before that counts too
+            last_ns = control.fields.get("last_ns")
+            since_ns = last_ns if isinstance(last_ns, int) else received_ns
+            return begin_gap(self.memory, self._rows_of(self.contents.sockets.get(socket, [])), since_ns)
+        if control.type is ControlType.GAP:
+            return self._name_gap(control)
+        if control.type is ControlType.CANDLES and control.sha256 is not None:
+            return self._reconcile(control.sha256)
+        return None
 
     def note_missing(self, records: int, until_ns: int) -> None:
         """Count records that are lost from the journal; whatever was traded meanwhile, every instrument may lack it."""
         self.memory.counters[Counter.MISSING_RECORDS] += records
-        start = int(self.memory.scalars[LAST_RECEIVED])
-        self._open_gap(self.memory.tokens.tolist(), start / NS_PER_SECOND, until_ns / NS_PER_SECOND)
+        # nothing that could be revised: no bar closes beyond the last record
+        name_gap(self.memory, np.arange(len(self.memory.tokens)), int(self.memory.scalars[LAST_RECEIVED]), until_ns)
 
     def load(self, kind: ControlType, sha256: str) -> None:
         """Read the content of one kind and put it to use."""
@@ -102,7 +122,7 @@ class SessionSetup:
 
     def take_over(self, arrays: Mapping[str, NDArray[Any]], contents: Contents) -> None:
         """Become what a state file holds; what its contents named is read again."""
-        if missing := {"tokens", *REMEMBERED} - arrays.keys():
+        if missing := set(STORED) - arrays.keys():
             raise BlockFormatError(f"this state lacks {', '.join(sorted(missing))}: another version wrote it")
         self.memory = empty_memory(arrays["tokens"].astype(np.uint32), len(_CLASSES))
         for name in REMEMBERED:
@@ -112,6 +132,8 @@ class SessionSetup:
             if arrays[name].shape != mine.shape:
                 raise BlockFormatError(f"{name} of this state has another layout: another version wrote it")
             mine[:] = arrays[name]
+        self.memory.touched[:] = unpack_marks(arrays["touched"], self.memory.touched.shape)
+        self.gap_bars = GapBars.unpack(arrays["gap_bars"])
         for kind, sha256 in contents.named.items():
             self.load(ControlType(kind), sha256)
         self.contents = contents
@@ -149,7 +171,13 @@ class SessionSetup:
         if session != self.session:
             raise EngineError(f"the journal of {self.session} names {what} of {session}: record that session again")
 
-    def _subscribe(self, control: Control, received_ns: int, socket: int) -> None:
+    def stored(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a state file."""
+        arrays: dict[str, NDArray[Any]] = {name: getattr(self.memory, name) for name in ("tokens", *REMEMBERED)}
+        arrays["latest"] = self.memory.latest.view(np.uint8)
+        return {**arrays, "touched": pack_marks(self.memory.touched), "gap_bars": self.gap_bars.pack()}
+
+    def _subscribe(self, control: Control, received_ns: int, socket: int) -> Rows:
         sha256 = control.sha256
         if sha256 is None:
             raise EngineError("a subscribed record names no content: it must list the tokens")
@@ -161,16 +189,17 @@ class SessionSetup:
         self.contents.sockets = {**sockets, socket: [*sockets.get(socket, []), *tokens]}
         known = set(self.memory.tokens.tolist())
         fresh = [token for token in tokens if token not in known]
-        self._end_gap([token for token in tokens if token in known], received_ns / NS_PER_SECOND)
+        revised = end_gap(self.memory, self._rows_of(tokens), received_ns)
         if fresh:
             self._refuse_unready()
             self._add_rows(np.array(fresh, dtype=np.uint32), received_ns // NS_PER_SECOND)
+        return revised
 
     def _add_rows(self, fresh: NDArray[np.uint32], received: int) -> None:
         old = self.memory
         first = len(old.tokens)
         grown = empty_memory(np.concatenate([old.tokens, fresh]), len(_CLASSES))
-        for name in ("state", "latest", "dirty", "latest_dirty", "expected_1", "expected_5"):
+        for name in ("state", "latest", "dirty", "latest_dirty", "expected_1", "expected_5", "touched"):
             getattr(grown, name)[:first] = getattr(old, name)
         for name in ("scalars", "counters", "phases", "parameters"):
             getattr(grown, name)[:] = getattr(old, name)
@@ -227,29 +256,19 @@ class SessionSetup:
         self.memory.expected_1[first:] = expand_to_minutes(self._baseline, 1, tokens)
         self.memory.expected_5[first:] = expand_to_minutes(self._baseline, LONG_MINUTES, tokens)
 
-    def _name_gap(self, control: Control) -> None:
+    def _name_gap(self, control: Control) -> Rows:
         start, end = control.fields.get("from_ns"), control.fields.get("until_ns")
         if not isinstance(start, int) or not isinstance(end, int) or start > end:
             raise EngineError(f"a gap record says from_ns {start!r} until_ns {end!r}: two times in order are needed")
         named = control.fields.get("tokens")
         tokens = self.memory.tokens.tolist() if named is None else checked_tokens(named)
-        self._open_gap(tokens, start / NS_PER_SECOND, end / NS_PER_SECOND)
+        return name_gap(self.memory, self._rows_of(tokens), start, end)
 
-    def _open_gap(self, tokens: list[int], start: float, end: float) -> None:
-        rows = self._rows_of(tokens)
-        state = self.memory.state
-        # a gap that still touches a bar not closed yet is joined with the new one, not forgotten
-        touching = state[rows, GAP_UNTIL] > self.memory.scalars[NEXT_MINUTE] * 60
-        state[rows, GAP_FROM] = np.where(touching, np.minimum(state[rows, GAP_FROM], start), start)
-        state[rows, GAP_UNTIL] = np.where(touching, np.maximum(state[rows, GAP_UNTIL], end), end)
-        self.memory.counters[Counter.GAPS] += 1
-        state[rows, AFTER_GAP] = 1.0
+    def _reconcile(self, sha256: str) -> Rows:
+        block = CandleBlock.decode(self._blob(sha256))
+        self._refuse_other_session("candles", block.session)
+        return reconcile(self.memory, self.gap_bars, block)
 
-    def _end_gap(self, tokens: list[int], end: float) -> None:
-        rows = self._rows_of(tokens)
-        until = self.memory.state[rows, GAP_UNTIL]
-        self.memory.state[rows, GAP_UNTIL] = np.where(until == _FOREVER, end, until)
-
-    def _rows_of(self, tokens: list[int]) -> list[int]:
+    def _rows_of(self, tokens: list[int]) -> Indices:
         rows = {int(token): row for row, token in enumerate(self.memory.tokens)}
-        return [rows[token] for token in tokens if token in rows]
+        return np.array([rows[token] for token in tokens if token in rows], dtype=np.int64)

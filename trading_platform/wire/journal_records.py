@@ -67,6 +67,7 @@ class ControlType(StrEnum):
     SUBSCRIBED = "subscribed"
     DISCONNECTED = "disconnected"
     GAP = "gap"
+    CANDLES = "candles"  # of the exchange, fetched for minutes that gaps touched
     CLOCK_STEP = "clock_step"
     SESSION_CLOSED = "session_closed"
     EXTERNAL_SIGNAL = "external_signal"
@@ -80,6 +81,7 @@ CONTENT_TYPES = frozenset(
         ControlType.INSTRUMENTS,
         ControlType.SEEDS,
         ControlType.BASELINE,
+        ControlType.CANDLES,
     }
 )
 """Those that name content; they carry its `sha256`."""

@@ -56,7 +56,7 @@ _SEGMENT = Column("segment", pl.String, "Segment as in that session's dump.")
 _EXCHANGE = Column("exchange", pl.String, "Exchange as in that session's dump.")
 _INTERVAL = Column("interval", pl.Int32, "Length of the bar in minutes.")
 _START = Column("start", MOMENT, "First instant of the bar.")
-_REVISION = Column("revision", pl.Int32, "0 for a bar as first closed; one more for each late tick that changed it.")
+_REVISION = Column("revision", pl.Int32, "0 as first closed; one more for each late tick, late gap or candle.")
 _RECORD = Column("record", pl.Int64, "Number of the journal record that made the row; null without a journal.")
 _BASELINE = Column("baseline_version", pl.String, "First 16 digits of the baseline block's sha256; null without one.")
 
@@ -127,7 +127,7 @@ MINUTE_BARS = Table(
         _START,
         *_prices("of the minute."),
         _VOLUME,
-        Column("ticks", pl.Int64, "Packets that made the bar; null for imported bars."),
+        Column("ticks", pl.Int64, "Packets that made the bar, 0 if only a candle did; null for imported bars."),
         Column("flags", pl.Int64, "Quality bits of the bar; null for imported bars, whose quality is not known."),
         _RECORD,
         _SOURCE,

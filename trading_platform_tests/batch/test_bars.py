@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading_platform.batch.bars import (
@@ -115,6 +115,7 @@ def test_longer_bars_by_hand() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 59), st.floats(1, 1000), st.none() | st.integers(0, 9)), max_size=40))
 def test_longer_bars_equal_a_loop_over_minutes(drawn: list[tuple[int, float, int | None]]) -> None:
     by_minute = {minute: (price, volume) for minute, price, volume in drawn}

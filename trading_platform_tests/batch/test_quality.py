@@ -124,6 +124,8 @@ def test_snapshots() -> None:
         for start in bars["start"]
     ]
     assert snapshots_sound(rows(INDICATOR_SNAPSHOTS, *given), bars).passed
+    by_candle = bars.tail(1).with_columns(ticks=pl.lit(0, pl.Int64), start=pl.col("start") + timedelta(minutes=1))
+    assert snapshots_sound(rows(INDICATOR_SNAPSHOTS, *given), pl.concat([bars, by_candle])).passed
     for rule, changed in [
         ("RSI outside 0 to 100", [given[0] | {"rsi_14": -1.0}, given[1]]),
         ("negative ATR", [given[0] | {"atr_14": -1.0}, given[1]]),

@@ -1,14 +1,15 @@
 """The bar rules of the architecture page in plain Python, written from the page: slow, obvious, nothing imported.
 
-One reader of events: ("beat", received), ("frame", received, packets), ("away", received), ("back", received); a packet
-is (token, price, day volume or None, exchange second or None). Everything is counted in whole seconds.
+One reader of events: ("beat", received), ("frame", received, packets), ("away", received, since), ("back", received),
+("gap", received, since, until); a packet is (token, price, day volume or None, exchange second or None). Everything is
+counted in whole seconds.
 """
 
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
-SNAPSHOT, GAP, RECEIVE_TIME, REVISED, VOLUME_FELL, NO_VOLUME = 1, 2, 4, 8, 16, 32
+SNAPSHOT, GAP, RECEIVE_TIME, REVISED, VOLUME_FELL, NO_VOLUME, AFTER_GAP = 1, 2, 4, 8, 16, 32, 64
 Packet = tuple[int, float, int | None, int | None]
 Row = tuple[Any, ...]
 
@@ -37,6 +38,8 @@ class Book:
     minutes: dict[int, Minute] = field(default_factory=dict)
     longer_closed: dict[int, int] = field(default_factory=dict)  # start minute -> revision
     longer_flags: dict[int, int] = field(default_factory=dict)
+    longer_written: dict[int, int] = field(default_factory=dict)  # start minute -> flags of the row
+    longer_late: set[int] = field(default_factory=set)  # those that a packet revised
     from_zero: bool = True
     highest: int | None = None  # day's volume
     placed: int = 0  # of it, what stands in a bar or is counted elsewhere
@@ -78,12 +81,12 @@ class NaiveSession:
     def feed(self, event: tuple[Any, ...]) -> None:
         self.received = max(self.received, math.floor(event[1]))
         if event[0] == "away":
-            for book in self.books.values():
-                book.gaps.append([event[1], math.inf])
-                book.after_gap = True
+            self.name_gap(event[2], math.inf)
+        elif event[0] == "gap":
+            self.name_gap(event[2], event[3])
         elif event[0] == "back":
             for book in self.books.values():
-                book.gaps = [[start, min(end, event[1])] for start, end in book.gaps]
+                book.gaps = [[start, event[1] if end == math.inf else end] for start, end in book.gaps]
         self.move(math.floor(event[1] - 5))
         # a stamp ahead of our clock is believed as far as our clock has come, which moves with each record
         self.move(min(self.newest_exchange, self.received) - 2)
@@ -91,6 +94,26 @@ class NaiveSession:
             for packet in event[2]:
                 self.take(*packet)
         self.move(min(self.newest_exchange, self.received) - 2)
+
+    def name_gap(self, since: float, until: float) -> None:
+        for book in self.books.values():
+            book.gaps.append([since, until])
+            book.after_gap = True
+        first = math.floor(since / 60)
+        for number in range(first, self.next_minute):
+            for token, book in self.books.items():
+                minute = book.minutes.get(number)
+                if minute and minute.closed and self.gap_flag(book, number, 1) & ~minute.flags:
+                    minute.flags |= GAP
+                    minute.revision += 1
+                    if minute.kind >= 0:
+                        self.write(token, 1, number, minute)
+        for start in range(first // 5 * 5, self.next_minute - 4, 5):
+            for token, book in self.books.items():
+                if self.gap_flag(book, start, 5) & ~book.longer_written.get(start, GAP):
+                    book.longer_flags[start] |= GAP
+                    book.longer_closed[start] += 1
+                    self.write_longer(book, token, start)
 
     def finish(self) -> None:
         open_minutes = [m for book in self.books.values() for m, minute in book.minutes.items() if not minute.closed]
@@ -140,7 +163,7 @@ class NaiveSession:
                 self.counts["reordered" if not_newer else "volume_fell"] += 1
                 flags |= 0 if not_newer else VOLUME_FELL
             book.highest = max(book.highest or 0, volume)
-            flags |= GAP if book.after_gap else 0
+            flags |= GAP | AFTER_GAP if book.after_gap else 0
             book.after_gap = False
         if book.newest is None or second > book.newest[0] or (second == book.newest[0] and not not_newer):
             book.newest = packet
@@ -188,6 +211,7 @@ class NaiveSession:
             if start not in book.longer_closed:
                 book.longer_flags[start] = self.gap_flag(book, start, 5)
             book.longer_closed[start] = book.longer_closed.get(start, 0) + 1
+            book.longer_late.add(start)
             self.write_longer(book, token, start)
 
     def settle_again(self, book: Book, number: int) -> None:
@@ -243,8 +267,9 @@ class NaiveSession:
         for part in parts:
             flags |= part.flags
         revision = book.longer_closed[start]
-        flags |= REVISED if revision else 0
+        flags |= REVISED if start in book.longer_late else 0
         flags |= 0 if volumes else NO_VOLUME
+        book.longer_written[start] = flags
         folded = (prices[0][0], max(p[1] for p in prices), min(p[2] for p in prices), prices[-1][3])
         ticks = sum(len(part.packets) for part in parts)
         volume = sum(volumes) if volumes else None

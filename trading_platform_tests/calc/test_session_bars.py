@@ -270,7 +270,7 @@ def test_bars_of_a_gap_are_flagged(kind: ControlType) -> None:
     feeding.frame(back + 1, tick(CASH, 101.0, 500, back + 1))
     feeding.frame(back + 70, tick(CASH, 101.0, 510, back + 70))
     result = feeding.closed(back + 300).run()
-    assert result.of(CASH)["flags"].tolist() == [0, BarFlag.GAP, BarFlag.GAP, 0]
+    assert result.of(CASH)["flags"].tolist() == [0, BarFlag.GAP, BarFlag.GAP | BarFlag.AFTER_GAP, 0]
     assert sum(result.of(CASH)["volume"]) == 510
     assert result.counters["gaps"] == 1
 

@@ -67,7 +67,7 @@ def test_a_tolerant_pass_counts_what_is_missing_and_flags_what_it_may_have_held(
     result = Result(state, [state.feed(feeding.batch())])
     assert result.counters["missing_records"] == 1
     assert result.of(CASH)["start"].tolist() == [OPEN + 60 * k for k in (0, 1, 3, 4, 5)]
-    assert result.of(CASH)["flags"].tolist() == [0, BarFlag.GAP, BarFlag.GAP, 0, 0]
+    assert result.of(CASH)["flags"].tolist() == [0, BarFlag.GAP, BarFlag.GAP | BarFlag.AFTER_GAP, 0, 0]
     assert sum(result.of(CASH)["volume"]) == 60
 
 
@@ -284,9 +284,9 @@ def test_a_frame_larger_than_any_before_gets_room() -> None:
 
 
 def state_of(result: Result, **changes: Any) -> bytes:
-    block = decode_block(result.state.save(), "engine_state", 2)
+    block = decode_block(result.state.save(), "engine_state", 3)
     meta = {name: value for name, value in {**block.meta, **changes}.items() if value is not None}
-    return encode_block("engine_state", 2, meta, block.arrays)
+    return encode_block("engine_state", 3, meta, block.arrays)
 
 
 def test_a_state_of_another_version_is_refused() -> None:
@@ -297,14 +297,14 @@ def test_a_state_of_another_version_is_refused() -> None:
     for changes in ({"position": None}, {"digests": {}}, {"contents": []}, {"session": "today"}, {"unplaced": 5}):
         with pytest.raises(BlockFormatError):
             SessionPass.restore(state_of(result, **changes), feeding.blob)
-    block = decode_block(result.state.save(), "engine_state", 2)
+    block = decode_block(result.state.save(), "engine_state", 3)
     for arrays in (
         {**block.arrays, "state": block.arrays["state"][:, :-1]},
         {**block.arrays, "counters": block.arrays["counters"][:-1]},
         {name: array for name, array in block.arrays.items() if name != "dirty"},
     ):
         with pytest.raises(BlockFormatError, match="another version"):
-            SessionPass.restore(encode_block("engine_state", 2, block.meta, arrays), feeding.blob)
+            SessionPass.restore(encode_block("engine_state", 3, block.meta, arrays), feeding.blob)
 
 
 def test_a_kind_that_is_not_known_moves_time_all_the_same() -> None:

@@ -34,13 +34,17 @@ def events(draw: st.DrawFn, start: int) -> list[Event]:
     now = float(start)
     volumes = dict.fromkeys(TOKENS, draw(st.sampled_from([0, 100])))
     steps = st.tuples(
-        st.sampled_from(["frame"] * 12 + ["beat", "away", "back"]),
+        st.sampled_from(["frame"] * 12 + ["beat", "away", "back", "gap"]),
         st.sampled_from([0.25, 0.5, 1.0, 1.0, 2.0, 7.0, 25.0, 61.0, 400.0]),
     )
     for kind, wait in draw(st.lists(steps, min_size=1, max_size=40)):
         now += wait
         if kind != "frame":
-            found.append((kind, now))
+            # what is told late: bars that are closed by then have to be flagged all the same
+            since = draw(st.sampled_from([0.0, 0.5, 3.5, 20.0, 70.0, 100.0]))
+            until = draw(st.sampled_from([0.0, 0.25, 10.0, 65.0]))
+            told = {"away": (now - since,), "gap": (now - max(since, until), now - until)}
+            found.append((kind, now, *told.get(kind, ())))
             continue
         packets = []
         for _ in range(draw(st.integers(1, 3))):
@@ -70,7 +74,10 @@ def feeding_of(found: list[Event], opened: str, *, closed: bool = True) -> Feedi
         elif kind == "frame":
             feeding.frame(now, *(packet_row(*packet) for packet in rest[0]))
         elif kind == "away":
-            feeding.control(ControlType.DISCONNECTED, int(now * NS))
+            feeding.control(ControlType.DISCONNECTED, int(now * NS), last_ns=int(rest[0] * NS))
+        elif kind == "gap":
+            times = {"from_ns": int(rest[0] * NS), "until_ns": int(rest[1] * NS)}
+            feeding.control(ControlType.GAP, int(now * NS), **times)
         else:
             feeding.subscribe(TOKENS, int(now * NS))
     return feeding.closed(found[-1][1]) if closed else feeding

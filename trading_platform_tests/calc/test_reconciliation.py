@@ -1,0 +1,545 @@
+"""Candles of the exchange take the place of what a gap left of bars; every expected bar is worked out by hand."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trading_platform.calc.pass_layout import CLOSED_VOLUME, DAY_VOLUME, BarFlag
+from trading_platform.errors import BlockFormatError, EngineError
+from trading_platform.wire.candle_block import Candle, CandleBlock, Window
+from trading_platform.wire.journal_records import ControlType
+from trading_platform.wire.kite_layout import Mode
+from trading_platform_tests.calc.feeding import (
+    AUCTION_DAY,
+    CASH,
+    CLOSED_BOND,
+    DAY,
+    INDEX,
+    NS,
+    OTHER,
+    Feeding,
+    Result,
+    at,
+    tick,
+)
+
+OPEN = at("09:15:00")
+GAP, AFTER_GAP, RECONCILED = BarFlag.GAP, BarFlag.AFTER_GAP, BarFlag.RECONCILED
+FIVE = 300
+Values = tuple[float, ...]
+
+
+def bar(row: Any) -> Values:
+    return tuple(float(row[name]) for name in ("open", "high", "low", "close", "volume"))
+
+
+def minute(number: int, *values: float, token: int = CASH) -> Candle:
+    """A candle of a minute after the open: prices and volume."""
+    return Candle(token, OPEN + 60 * number, *values)
+
+
+def fetched(
+    feeding: Feeding, received: int, candles: Sequence[Candle], *, windows: Sequence[tuple[int, int]] = ((0, FIVE),)
+) -> None:
+    """Record candles; windows are seconds after the open, asked for each token that has a candle."""
+    tokens = sorted({candle.token for candle in candles} or {CASH})
+    asked = [Window(token, OPEN + begin, OPEN + end) for token in tokens for begin, end in windows]
+    block = CandleBlock.of(feeding.session, asked, candles)
+    feeding.control(ControlType.CANDLES, (OPEN + received) * NS, block.encode())
+
+
+def gapped(*, session: Feeding | None = None) -> Feeding:
+    """A day of one stock: 100 a minute, away from 70 s to 190 s after the open, first volume again at 195 s."""
+    feeding = session or Feeding().opened((CASH, OTHER))
+    for second, price, volume in ((10, 100.0, 50), (50, 101.0, 100), (65, 102.0, 120)):
+        feeding.frame(OPEN + second, tick(CASH, price, volume, OPEN + second))
+    feeding.control(ControlType.DISCONNECTED, (OPEN + 73) * NS, last_ns=(OPEN + 70) * NS)
+    feeding.subscribe((CASH, OTHER), (OPEN + 188) * NS)
+    times = {"from_ns": (OPEN + 70) * NS, "until_ns": (OPEN + 190) * NS}
+    feeding.control(ControlType.GAP, (OPEN + 190) * NS, tokens=[CASH, OTHER], **times)
+    for second, price, volume in ((195, 107.0, 340), (235, 108.0, 400), (250, 109.0, 470), (290, 110.0, 500)):
+        feeding.frame(OPEN + second, tick(CASH, price, volume, OPEN + second))
+    feeding.beat(OPEN + 330)
+    return feeding
+
+
+# the exchange's own: 100 a minute; the gap left 20 of minute 1, nothing of 2, and 280 in 3
+TRUTH = [
+    minute(0, 100.0, 101.0, 100.0, 101.0, 100.0),
+    minute(1, 102.0, 105.0, 99.0, 104.0, 100.0),
+    minute(2, 104.0, 106.0, 103.0, 106.0, 100.0),
+    minute(3, 106.0, 108.0, 106.0, 108.0, 100.0),
+    minute(4, 109.0, 110.0, 109.0, 110.0, 100.0),
+]
+WHOLE = (100.0, 110.0, 99.0, 110.0, 500.0)
+
+
+def in_bars(result: Result, token: int = CASH) -> float:
+    return sum(float(np.nan_to_num(row["volume"])) for row in result.last(token).values())
+
+
+def unaccounted(result: Result, token: int = CASH) -> float:
+    """What the day's volume and the sum of all its places differ by."""
+    index = result.state.memory.tokens.tolist().index(token)
+    elsewhere = sum(result.counters[name] for name in ("late_volume", "outside_volume", "snapshot_volume"))
+    day = result.state.memory.state[index, DAY_VOLUME]
+    return float(in_bars(result, token) + elsewhere - result.counters["reconciled_volume"] - day)
+
+
+def test_what_a_gap_leaves_without_candles() -> None:
+    result = gapped().closed(OPEN + 700).run()
+    assert [(bar(row)[4], int(row["flags"])) for row in result.of(CASH)] == [
+        (100.0, 0),
+        (20.0, GAP),
+        (280.0, GAP | AFTER_GAP),
+        (100.0, 0),
+    ]
+
+
+def test_bars_of_a_gap_become_those_of_the_exchange_and_others_stay() -> None:
+    feeding = gapped()
+    before = len(feeding.run().bars)
+    fetched(feeding, 335, TRUTH)
+    result = feeding.run()
+    added = result.bars[before:]
+    assert set(added["record"].tolist()) == {len(feeding.records)}
+    assert [(int(row["interval"]), (int(row["start"]) - OPEN) // 60, int(row["revision"])) for row in added] == [
+        (1, 1, 1),
+        (1, 2, 1),  # had no bar: the first that is written of it is a revision all the same
+        (1, 3, 1),
+        (5, 0, 1),
+    ]
+    assert [bar(row) for row in added] == [*(tuple(candle[2:]) for candle in TRUTH[1:4]), WHOLE]
+    assert added["flags"].tolist() == [
+        GAP | RECONCILED,
+        GAP | RECONCILED,
+        GAP | AFTER_GAP | RECONCILED,
+        GAP | AFTER_GAP | RECONCILED,
+    ]
+    assert added["ticks"].tolist() == [1, 0, 2, 7]
+    assert (in_bars(result), result.counters["reconciled_volume"]) == (500.0, 0)
+    assert result.counters["reconciled_bars"] == 4
+
+
+def test_indicators_and_vwap_keep_what_they_saw() -> None:
+    plain, reconciled = gapped(), gapped()
+    fetched(reconciled, 335, TRUTH)
+    fetched(plain, 335, [])
+    for feeding in (plain, reconciled):
+        feeding.frame(OPEN + 340, tick(CASH, 111.0, 520, OPEN + 340))
+        feeding.closed(OPEN + 700)
+    mine, theirs = reconciled.run(), plain.run()
+    assert mine.indicators.tobytes() == theirs.indicators.tobytes()
+    assert mine.signals.tobytes() == theirs.signals.tobytes()
+    assert mine.of(CASH)[-1].tobytes() == theirs.of(CASH)[-1].tobytes()
+
+
+def test_the_first_volume_after_a_gap_gives_up_what_candles_have() -> None:
+    """The instrument is quiet after the gap: its first packet comes in a window that nobody asks for."""
+    feeding = Feeding().opened((CASH,))
+    feeding.frame(OPEN + 10, tick(CASH, 100.0, 50, OPEN + 10))
+    feeding.control(ControlType.GAP, (OPEN + 190) * NS, from_ns=(OPEN + 70) * NS, until_ns=(OPEN + 190) * NS)
+    feeding.frame(OPEN + 610, tick(CASH, 103.0, 400, OPEN + 610))
+    feeding.frame(OPEN + 650, tick(CASH, 104.0, 420, OPEN + 650))
+    feeding.beat(OPEN + 920)
+    candles = [
+        (100.0, 100.0, 100.0, 100.0, 50.0),
+        (101.0, 102.0, 101.0, 102.0, 200.0),
+        (102.0, 102.0, 102.0, 102.0, 130.0),
+    ]
+    fetched(feeding, 925, [minute(k, *values) for k, values in enumerate(candles)])
+    result = feeding.run()
+    assert [bar(row)[4] for row in result.last(CASH).values()] == [50.0, 40.0, 200.0, 130.0]
+    shrunk = result.of(CASH)[-1]
+    assert (int(shrunk["start"]), int(shrunk["revision"]), int(shrunk["flags"])) == (OPEN + 600, 1, GAP | AFTER_GAP)
+    assert bar(shrunk)[:4] == (103.0, 104.0, 103.0, 104.0)
+    assert [(int(row["start"] - OPEN), bar(row)[4]) for row in result.last(CASH, 5).values()] == [
+        (0, 380.0),
+        (600, 40.0),
+    ]
+    assert (in_bars(result), result.counters["reconciled_volume"]) == (420.0, 0)
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_volume_that_comes_after_the_candles_is_only_what_they_lack(*, is_open: bool) -> None:
+    """No packet has come since the gap, or only into a bar that is open."""
+    feeding = Feeding().opened((CASH,))
+    feeding.frame(OPEN + 10, tick(CASH, 100.0, 50, OPEN + 10))
+    feeding.control(ControlType.GAP, (OPEN + 190) * NS, from_ns=(OPEN + 70) * NS, until_ns=(OPEN + 190) * NS)
+    feeding.beat(OPEN + 310)
+    if is_open:
+        feeding.frame(OPEN + 315, tick(CASH, 103.0, 390, OPEN + 315))
+    fetched(feeding, 325, [minute(1, 101.0, 102.0, 101.0, 102.0, 200.0), minute(2, 102.0, 102.0, 102.0, 102.0, 130.0)])
+    feeding.frame(OPEN + 330, tick(CASH, 103.0, 400, OPEN + 330))
+    result = feeding.closed(OPEN + 700).run()
+    last = result.last(CASH)
+    assert (last[OPEN + 60]["volume"], last[OPEN + 120]["volume"], last[OPEN + 300]["volume"]) == (200.0, 130.0, 20.0)
+    assert (in_bars(result), result.counters["reconciled_volume"]) == (400.0, 0)
+
+
+def test_the_longer_bar_that_is_open_gives_up_volume_too() -> None:
+    feeding = Feeding().opened((CASH,))
+    feeding.frame(OPEN + 10, tick(CASH, 100.0, 50, OPEN + 10))
+    feeding.control(ControlType.GAP, (OPEN + 190) * NS, from_ns=(OPEN + 70) * NS, until_ns=(OPEN + 190) * NS)
+    feeding.frame(OPEN + 310, tick(CASH, 103.0, 400, OPEN + 310))
+    feeding.beat(OPEN + 370)
+    fetched(feeding, 375, [minute(2, 102.0, 102.0, 102.0, 102.0, 330.0)])
+    result = feeding.closed(OPEN + 700).run()
+    assert result.last(CASH)[OPEN + 300]["volume"] == 20.0
+    assert result.last(CASH, 5)[OPEN + 300]["volume"] == 20.0
+    assert int(result.last(CASH, 5)[OPEN + 300]["revision"]) == 0
+
+
+def test_what_candles_and_packets_differ_by_is_counted() -> None:
+    feeding = gapped()
+    fetched(feeding, 335, [*TRUTH[:2], TRUTH[2]._replace(volume=130.0), *TRUTH[3:]])
+    result = feeding.run()
+    assert (in_bars(result), result.counters["reconciled_volume"]) == (530.0, 30)
+    assert unaccounted(result) == 0.0
+
+
+def test_parts_of_a_gap_that_come_one_after_the_other_add_up() -> None:
+    """The gap reaches into the next five minutes; their candles come later."""
+    feeding = Feeding().opened((CASH,))
+    feeding.frame(OPEN + 10, tick(CASH, 100.0, 50, OPEN + 10))
+    feeding.control(ControlType.GAP, (OPEN + 320) * NS, from_ns=(OPEN + 250) * NS, until_ns=(OPEN + 320) * NS)
+    feeding.frame(OPEN + 330, tick(CASH, 103.0, 400, OPEN + 330))
+    feeding.beat(OPEN + 630)
+    fetched(feeding, 640, [minute(4, 101.0, 102.0, 101.0, 102.0, 200.0)])
+    half = feeding.run()
+    assert half.last(CASH)[OPEN + 300]["volume"] == 150.0
+    assert in_bars(half) == 400.0
+    fetched(feeding, 650, [minute(5, 102.0, 103.0, 102.0, 103.0, 150.0)], windows=[(FIVE, 2 * FIVE)])
+    result = feeding.run()
+    assert [row["volume"] for row in result.last(CASH).values()] == [50.0, 150.0, 200.0]
+    assert (in_bars(result), result.counters["reconciled_volume"]) == (400.0, 0)
+    assert [(int(row["start"] - OPEN), row["volume"]) for row in result.last(CASH, 5).values()] == [
+        (0, 200.0),
+        (300, 150.0),
+    ]
+
+
+def test_a_later_part_first_adds_up_as_well() -> None:
+    feeding = Feeding().opened((CASH,))
+    feeding.frame(OPEN + 10, tick(CASH, 100.0, 50, OPEN + 10))
+    feeding.control(ControlType.GAP, (OPEN + 320) * NS, from_ns=(OPEN + 250) * NS, until_ns=(OPEN + 320) * NS)
+    feeding.frame(OPEN + 330, tick(CASH, 103.0, 400, OPEN + 330))
+    feeding.beat(OPEN + 630)
+    fetched(feeding, 640, [minute(5, 102.0, 103.0, 102.0, 103.0, 150.0)], windows=[(FIVE, 2 * FIVE)])
+    half = feeding.run()
+    assert (in_bars(half), half.counters["reconciled_volume"]) == (200.0, -200)
+    fetched(feeding, 650, [minute(4, 101.0, 102.0, 101.0, 102.0, 200.0)])
+    result = feeding.run()
+    assert (in_bars(result), result.counters["reconciled_volume"]) == (400.0, 0)
+
+
+def test_a_minute_of_a_window_without_a_candle_had_no_trade() -> None:
+    feeding = gapped()
+    fetched(feeding, 335, [TRUTH[0], TRUTH[1]._replace(volume=300.0), TRUTH[4]])
+    result = feeding.run()
+    last = result.last(CASH)
+    assert OPEN + 120 not in last
+    assert bar(last[OPEN + 180]) == (107.0, 108.0, 107.0, 108.0, 0.0)
+    assert int(last[OPEN + 180]["flags"]) == GAP | AFTER_GAP | RECONCILED
+    assert (in_bars(result), result.counters["reconciled_volume"]) == (500.0, 0)
+
+
+def test_a_window_without_any_candle_says_nothing() -> None:
+    feeding = gapped()
+    before = len(feeding.run().bars)
+    fetched(feeding, 335, [])
+    assert len(feeding.run().bars) == before
+
+
+def test_candles_that_come_again_change_nothing_and_are_counted() -> None:
+    feeding = gapped()
+    fetched(feeding, 335, TRUTH)
+    once = len(feeding.run().bars)
+    fetched(feeding, 340, [candle._replace(close=candle.low, volume=1.0) for candle in TRUTH])
+    result = feeding.run()
+    assert len(result.bars) == once
+    assert result.counters["candle_repeated"] == 3
+    assert result.counters["reconciled_volume"] == 0
+
+
+def test_a_reconciled_bar_takes_no_late_packet() -> None:
+    """The exchange's candle holds that packet already; its volume is kept out of the next bar."""
+    feeding = Feeding().opened((CASH,))
+    feeding.frame(OPEN + 10, tick(CASH, 100.0, 50, OPEN + 10))
+    feeding.control(ControlType.GAP, (OPEN + 299) * NS, from_ns=(OPEN + 250) * NS, until_ns=(OPEN + 299) * NS)
+    feeding.beat(OPEN + 310)
+    fetched(feeding, 315, [minute(4, 101.0, 102.0, 101.0, 102.0, 200.0)])
+    feeding.frame(OPEN + 320, tick(CASH, 109.0, 250, OPEN + 299))
+    feeding.frame(OPEN + 330, tick(CASH, 104.0, 260, OPEN + 330))
+    result = feeding.closed(OPEN + 700).run()
+    assert bar(result.last(CASH)[OPEN + 240]) == (101.0, 102.0, 101.0, 102.0, 200.0)
+    assert int(result.last(CASH)[OPEN + 240]["revision"]) == 1
+    assert bar(result.last(CASH, 5)[OPEN]) == (101.0, 102.0, 101.0, 102.0, 200.0)
+    assert result.counters["late"] == 1
+    assert result.last(CASH)[OPEN + 300]["volume"] == 10.0
+    assert unaccounted(result) == 0.0
+
+
+def test_a_late_packet_of_another_minute_leaves_the_reconciled_longer_bar_alone() -> None:
+    feeding = gapped()
+    fetched(feeding, 325, TRUTH)
+    feeding.frame(OPEN + 328, tick(CASH, 120.0, 505, OPEN + 299))
+    result = feeding.run()
+    assert bar(result.last(CASH, 5)[OPEN]) == WHOLE
+    assert bar(result.last(CASH)[OPEN + 240])[1] == 120.0
+
+
+def test_an_index_has_candles_without_volume() -> None:
+    feeding = Feeding().opened((INDEX,))
+    for second in (10, 70):
+        feeding.frame(OPEN + second, tick(INDEX, 20_000.0 + second, 0, OPEN + second))
+    feeding.control(ControlType.GAP, (OPEN + 130) * NS, from_ns=(OPEN + 80) * NS, until_ns=(OPEN + 130) * NS)
+    feeding.frame(OPEN + 310, tick(INDEX, 20_310.0, 0, OPEN + 310))
+    candles = [minute(k, 5.0, 7.0, 4.0, 6.0 + k / 10, 0.0, token=INDEX) for k in range(5)]
+    fetched(feeding, 320, candles)
+    result = feeding.run()
+    last = result.last(INDEX)
+    assert sorted((start - OPEN) // 60 for start in last) == [0, 1, 2]
+    for row in (last[OPEN + 60], last[OPEN + 120], result.last(INDEX, 5)[OPEN]):
+        assert math.isnan(row["volume"])
+        assert int(row["flags"]) == GAP | RECONCILED | BarFlag.NO_VOLUME
+    assert bar(result.last(INDEX, 5)[OPEN])[:4] == (5.0, 7.0, 4.0, 6.4)
+
+
+def test_a_bar_without_volume_learns_it() -> None:
+    feeding = Feeding().opened((CASH,))
+    feeding.frame(OPEN + 70, tick(CASH, 100.0, mode=Mode.LTP))
+    feeding.control(ControlType.GAP, (OPEN + 310) * NS, from_ns=(OPEN + 80) * NS, until_ns=(OPEN + 90) * NS)
+    fetched(feeding, 320, TRUTH)
+    row = feeding.run().last(CASH)[OPEN + 60]
+    assert (row["volume"], int(row["flags"])) == (100.0, GAP | RECONCILED | BarFlag.RECEIVE_TIME)
+
+
+def test_volume_before_a_first_snapshot_is_not_awaited() -> None:
+    """Subscribed after the open, and no packet yet: the first one will be a snapshot, whatever candles said."""
+    feeding = Feeding().opened((CASH,), "09:16:00")
+    feeding.control(ControlType.GAP, (OPEN + 190) * NS, from_ns=(OPEN + 70) * NS, until_ns=(OPEN + 190) * NS)
+    feeding.beat(OPEN + 310)
+    fetched(feeding, 320, [minute(1, 101.0, 102.0, 101.0, 102.0, 200.0)])
+    feeding.frame(OPEN + 330, tick(CASH, 104.0, 5000, OPEN + 330))
+    feeding.frame(OPEN + 340, tick(CASH, 104.0, 5010, OPEN + 340))
+    result = feeding.closed(OPEN + 700).run()
+    assert result.last(CASH)[OPEN + 300]["volume"] == 10.0
+    assert result.counters["reconciled_volume"] == 200
+    assert unaccounted(result) == 0.0
+
+
+def test_candles_of_other_minutes_than_those_of_the_gap_change_nothing() -> None:
+    feeding = Feeding().opened((CASH,))
+    for second in range(10, 330, 20):
+        feeding.frame(OPEN + second, tick(CASH, 100.0, second, OPEN + second))
+    before = len(feeding.run().bars)
+    fetched(feeding, 335, TRUTH)
+    result = feeding.run()
+    assert len(result.bars) == before
+    assert result.counters["candle_wrong_minute"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "counter"),
+    [
+        ({"high": math.nan}, "candle_contradicts"),
+        ({"volume": math.inf}, "candle_contradicts"),
+        ({"volume": 0.5}, "candle_contradicts"),
+        ({"volume": -1.0}, "candle_contradicts"),
+        ({"high": 98.0}, "candle_contradicts"),
+        ({"open": 120.0}, "candle_contradicts"),
+        ({"close": 1.0}, "candle_contradicts"),
+        ({"start": OPEN + 61}, "candle_wrong_minute"),
+        ({"start": OPEN + 300}, "candle_wrong_minute"),
+        ({"start": -(2**62)}, "candle_wrong_minute"),
+        ({"token": 4242}, "candle_unknown_token"),
+        ({"token": CLOSED_BOND}, "candle_unknown_token"),
+        ({"start": OPEN}, "candle_repeated"),
+    ],
+)
+def test_a_candle_that_cannot_be_is_set_aside_and_the_others_are_used(changed: dict[str, Any], counter: str) -> None:
+    feeding = gapped(session=Feeding().opened((CASH, OTHER, CLOSED_BOND)))
+    windows = [Window(CASH, OPEN, OPEN + FIVE)]
+    block = CandleBlock.of(DAY, windows, [TRUTH[0], TRUTH[1]._replace(**changed), *TRUTH[2:]])
+    feeding.control(ControlType.CANDLES, (OPEN + 335) * NS, block.encode())
+    result = feeding.run()
+    assert result.counters[counter] == 1
+    last = result.last(CASH)
+    assert bar(last[OPEN + 120]) == TRUTH[2][2:]
+    if counter == "candle_contradicts":
+        # its minute is not known: neither the bar nor the longer one is touched, and its volume is in no other
+        assert int(last[OPEN + 60]["revision"]) == 0
+        assert int(result.last(CASH, 5)[OPEN]["revision"]) == 0
+    assert in_bars(result) - result.counters["reconciled_volume"] == 500.0
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        (0, 200),
+        (60, 360),
+        (300, 0),
+        (300, 600),  # not over yet
+        (-400_000_200, 300),
+        (0, 400_000_200),
+    ],
+)
+def test_a_window_that_is_not_of_whole_closed_intervals_of_the_day_is_not_used(window: tuple[int, int]) -> None:
+    feeding = gapped()
+    before = len(feeding.run().bars)
+    fetched(feeding, 335, TRUTH, windows=[window])
+    result = feeding.run()
+    assert len(result.bars) == before
+    assert result.counters["candle_wrong_minute"] == 5
+
+
+def test_minutes_outside_continuous_trading_have_no_candles() -> None:
+    feeding = Feeding(AUCTION_DAY).opened((CASH,), "08:55:00")
+    open_at, auction = at("09:15:00", AUCTION_DAY), at("15:30:00", AUCTION_DAY)
+    feeding.frame(open_at + 10, tick(CASH, 100.0, 50, open_at + 10))
+    feeding.frame(auction + 10, tick(CASH, 101.0, 90, auction + 10))
+    feeding.control(ControlType.GAP, (auction + 20) * NS, from_ns=auction * NS, until_ns=(auction + 15) * NS)
+    feeding.beat(auction + 400)
+    candle = Candle(CASH, auction, 1.0, 2.0, 1.0, 2.0, 7.0)
+    block = CandleBlock.of(AUCTION_DAY, [Window(CASH, auction, auction + 300)], [candle])
+    feeding.control(ControlType.CANDLES, (auction + 401) * NS, block.encode())
+    result = feeding.run()
+    assert result.counters["candle_wrong_minute"] == 1
+    assert int(result.last(CASH)[auction]["kind"]) == 2
+    assert int(result.last(CASH)[auction]["flags"]) & RECONCILED == 0
+
+
+def test_candles_of_another_session_or_of_nothing_are_refused() -> None:
+    feeding = gapped()
+    feeding.control(ControlType.CANDLES, (OPEN + 335) * NS, CandleBlock.of(AUCTION_DAY, [], []).encode())
+    with pytest.raises(EngineError, match="candles of 2026-08-05"):
+        feeding.run()
+    feeding = gapped()
+    feeding.control(ControlType.CANDLES, (OPEN + 335) * NS, b"nothing")
+    with pytest.raises(BlockFormatError, match="not a packed block"):
+        feeding.run()
+
+
+# sessions that are made up ------------------------------------------------------------------------------------------
+
+SPAN = 3 * FIVE
+Trade = tuple[int, float, int]  # second after the open, price, quantity
+Away = tuple[int, int]  # seconds after the open of the last payload before a gap and of the first behind it
+
+
+@dataclass(frozen=True)
+class Made:
+    """Trades of one instrument, when its socket was away, and whether others trade meanwhile."""
+
+    trades: list[Trade]
+    away: list[Away]
+    noisy: bool
+
+    def bars(self, minutes: int) -> dict[int, Values]:
+        """What the exchange's own candles are."""
+        grouped: dict[int, list[tuple[float, int]]] = {}
+        for second, price, quantity in self.trades:
+            grouped.setdefault(second // (60 * minutes) * 60 * minutes, []).append((price, quantity))
+        return {OPEN + start: _candle(part) for start, part in grouped.items()}
+
+    def is_away(self, second: int) -> bool:
+        return any(begin < second <= end for begin, end in self.away)
+
+    def windows(self) -> list[Window]:
+        touched = sorted({k for begin, end in self.away for k in range(begin // FIVE, end // FIVE + 1)})
+        return [Window(CASH, OPEN + k * FIVE, OPEN + (k + 1) * FIVE) for k in touched]
+
+
+def _candle(part: list[tuple[float, int]]) -> Values:
+    prices = [price for price, _ in part]
+    return prices[0], max(prices), min(prices), prices[-1], float(sum(quantity for _, quantity in part))
+
+
+@st.composite
+def days(draw: st.DrawFn) -> Made:
+    seconds = draw(st.lists(st.integers(0, SPAN - 1), min_size=1, max_size=50, unique=True).map(sorted))
+    trades = [(second, 100.0 + draw(st.integers(0, 40)) / 20, draw(st.integers(1, 99))) for second in seconds]
+    cuts = draw(st.lists(st.integers(0, SPAN - 1), max_size=8, unique=True).map(sorted))
+    return Made(trades, list(zip(cuts[::2], cuts[1::2], strict=False)), draw(st.booleans()))
+
+
+def recorded(made: Made) -> Feeding:
+    """What a feed records of it: nothing of the instrument while its socket is away, then that gap."""
+    feeding = Feeding().opened((OTHER,))
+    feeding.subscribe((CASH,), at("09:00:00") * NS, socket=1)
+    totals = np.cumsum([quantity for _, _, quantity in made.trades]).tolist()
+    events: list[tuple[float, str, Any]] = [
+        (second + 0.2, "trade", (price, total, second))
+        for (second, price, _), total in zip(made.trades, totals, strict=True)
+        if not made.is_away(second)
+    ]
+    for begin, end in made.away:
+        events += [(end + 0.4, "back", (begin, end))]
+        events += [(begin + 3.3, "silent", begin)] if end - begin > 3 else []  # noticed late
+    events += [(second, "other", second) for second in range(0, SPAN, 7 if made.noisy else SPAN)]
+    for moment, kind, what in sorted(events, key=lambda event: event[0]):
+        now_ns = int((OPEN + moment) * NS)
+        if kind == "trade":
+            feeding.frame(OPEN + moment, tick(CASH, what[0], what[1], OPEN + what[2]))
+        elif kind == "other":
+            feeding.frame(OPEN + moment, tick(OTHER, 50.0, what, OPEN + what))
+        elif kind == "silent":
+            feeding.control(ControlType.DISCONNECTED, now_ns, socket=1, last_ns=(OPEN + what) * NS)
+        else:
+            feeding.subscribe((CASH,), now_ns, socket=1)
+            times = {"from_ns": (OPEN + what[0]) * NS, "until_ns": (OPEN + what[1]) * NS}
+            feeding.control(ControlType.GAP, now_ns, socket=1, tokens=[CASH], **times)
+    feeding.beat(OPEN + SPAN + 30)
+    return feeding
+
+
+def with_candles(made: Made, at_once: int) -> Feeding:
+    """Add candles of all five-minute intervals that a gap fell into, so many intervals in one record."""
+    feeding, windows = recorded(made), made.windows()
+    for first in range(0, len(windows), at_once):
+        asked = windows[first : first + at_once]
+        candles = [
+            Candle(CASH, start, *values)
+            for start, values in made.bars(1).items()
+            if any(window.begin <= start < window.end for window in asked)
+        ]
+        block = CandleBlock.of(DAY, asked, candles)
+        feeding.control(ControlType.CANDLES, (OPEN + SPAN + 40 + first) * NS, block.encode())
+    return feeding.closed(OPEN + SPAN + 60)
+
+
+QUICK = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+@QUICK
+@given(days(), st.integers(1, 3))
+def test_after_reconciliation_bars_are_those_of_the_exchange(made: Made, at_once: int) -> None:
+    result = with_candles(made, at_once).run()
+    for minutes in (1, 5):
+        assert {start: bar(row) for start, row in result.last(CASH, minutes).items()} == made.bars(minutes)
+    untouched = [row for row in result.bars if not int(row["flags"]) & GAP]
+    assert {int(row["revision"]) for row in untouched} <= {0}
+    elsewhere = sum(result.counters[name] for name in ("late_volume", "outside_volume", "snapshot_volume"))
+    index = result.state.memory.tokens.tolist().index(CASH)
+    placed = result.state.memory.state[index, CLOSED_VOLUME]
+    assert in_bars(result) + elsewhere - result.counters["reconciled_volume"] == placed
+
+
+@QUICK
+@given(days(), st.integers(1, 3), st.data())
+def test_cuts_and_restarts_change_nothing(made: Made, at_once: int, data: st.DataObject) -> None:
+    feeding = with_candles(made, at_once)
+    whole = feeding.run()
+    cuts = data.draw(st.lists(st.integers(1, len(feeding.records) - 1), max_size=4, unique=True))
+    for between in (None, feeding.restored):
+        parts = feeding.run(cuts, between)
+        assert parts.state.digests == whole.state.digests
+        assert parts.entries == whole.entries
+        assert parts.state.save() == whole.state.save()
