@@ -258,6 +258,9 @@ class MarketSocket(Protocol):
     def add(self, tokens: tuple[int, ...]) -> None:
         """Subscribe more tokens."""
 
+    def remove(self, tokens: tuple[int, ...]) -> None:
+        """Unsubscribe tokens."""
+
     def stop(self) -> None:
         """Disconnect, and do not connect again."""
 

@@ -9,7 +9,7 @@ import requests
 
 from trading_platform.cli.bench_load import WARM_UP_SECONDS, Load
 from trading_platform.cli.bench_stack import SESSION, SHARD, Stack
-from trading_platform.cli.feed import published_clock
+from trading_platform.cli.feed_clock import published_clock
 from trading_platform.cli.play_inputs import read_input, sessions_of_files
 from trading_platform.cli.play_records import write_dump
 from trading_platform.market.clock import IST, Clock, pause

@@ -2,44 +2,44 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-import orjson
-import requests
 import typer
 from pydantic import SecretStr
 
 from trading_platform.cli.console import say
 from trading_platform.cli.engine import Stop
+from trading_platform.cli.feed_clock import exchange_clock, waits_for_us
 from trading_platform.cli.feed_inputs import SocketPlan, plan_sockets, planned_classes, read_day, session_times
 from trading_platform.cli.feed_report import FeedReport, PlannedHours
 from trading_platform.cli.feed_session import FeedLimits, FeedSession, Waits
-from trading_platform.errors import FeedError, MissingInput, SettingsError
+from trading_platform.errors import MissingInput, SettingsError
 from trading_platform.kite.key_gate import KeyGate
-from trading_platform.market.clock import Clock, ToldClock, from_ns
+from trading_platform.market.clock import Clock, from_ns
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import load_session_table
 from trading_platform.ports import Timepiece
 from trading_platform.settings import Settings, load_settings
-from trading_platform.storage.journal import journal_sessions
+from trading_platform.storage.journal import journal_sessions, require_writable
 from trading_platform.storage.redis_manager import RedisManager
-
-T = TypeVar("T")
-
-_CLOCK_SECONDS = 5.0
 
 _HELP = """Connect to Kite, subscribe the day's universe and record every message: one process for each Kite key.
 
 Nothing is decoded and nothing is dropped silently: heartbeats, text messages and every interval without a socket are
 records too. The feed connects 15 minutes before the first phase of the day, closes the session a minute after the
 last one, and idles between; it continues the journal of a session that it had to leave. `<data_dir>/feed/SHARD.json`
-says how it goes, once a second. Instruments are added during a session by `<data_dir>/feed/SHARD.universe.json`,
-`{"add": [token, ...]}`.
+says how it goes, once a second.
+
+`<data_dir>/feed/SHARD.universe.json`, `{"add": [token, ...], "remove": [token, ...]}`, says how the day's universe
+differs from its plan, and may be written at any time: what it adds is subscribed, what it removes is not, and a token
+that it no longer lists is as planned.
 
 Example: trading-platform feed
 
-Exit codes: 0 asked to stop, or the session is closed (--until-closed); 2 something has to be mended first.
+Exit codes: 0 asked to stop, or the session is closed (--until-closed); 2 something has to be mended first, such as a
+journal folder that cannot be written.
 """
 
 
@@ -51,41 +51,16 @@ def register(app: typer.Typer) -> None:
 def feed(
     *,
     until_closed: Annotated[bool, typer.Option(help="end when today's session is closed")] = False,
-    clock: Annotated[str | None, typer.Option(help="URL at which a simulated exchange publishes its clock")] = None,
+    clock: Annotated[
+        str | None,
+        typer.Option(help="URL at which a simulated exchange publishes its clock, running or held"),
+    ] = None,
 ) -> None:
     """Record session after session."""
-    worker = FeedWorker(load_settings(), Stop(), lambda: Clock.wall() if clock is None else exchange_clock(clock))
+    worker = FeedWorker(
+        load_settings(), Stop(), lambda: Clock.wall() if clock is None else exchange_clock(clock, _report)
+    )
     worker.run(until_closed=until_closed)
-
-
-def exchange_clock(url: str) -> Timepiece:
-    """Return what follows the time of a simulated exchange on this machine: what its sockets tell, or its clock.
-
-    Raise FeedError when it cannot be read, or is held and not told; one that is told goes on with the first message.
-    """
-    return _ask(url, lambda said: _told(said) if said.get("told_on_sockets") else _running(said))
-
-
-def published_clock(url: str) -> Clock:
-    """Follow the clock of a simulated exchange on this machine; raise FeedError when it cannot be read or is held."""
-    return _ask(url, _running)
-
-
-def _ask(url: str, read: Callable[[dict[str, Any]], T]) -> T:
-    try:
-        return read(dict(orjson.loads(requests.get(url, timeout=_CLOCK_SECONDS).content)["data"]))
-    except requests.RequestException as error:
-        raise FeedError(f"{url} does not answer ({type(error).__name__}); start the exchange first") from None
-    except (orjson.JSONDecodeError, LookupError, TypeError, ValueError):
-        raise FeedError(f"{url} gives no running clock (epoch_ns, rate, anchor_ns); is it the exchange's?") from None
-
-
-def _told(said: dict[str, Any]) -> ToldClock:
-    return ToldClock(int(said["now_ns"]), float(said["rate"]))
-
-
-def _running(said: dict[str, Any]) -> Clock:
-    return Clock(epoch_ns=int(said["epoch_ns"]), rate=float(said["rate"]), anchor_ns=int(said["anchor_ns"]))
 
 
 class FeedWorker:
@@ -106,18 +81,19 @@ class FeedWorker:
         self._gate = KeyGate(
             settings.kite_api_key,
             current_token,
-            self._report,
+            _report,
             check_seconds=self._limits.token_check_seconds,
             retry_seconds=self._limits.token_retry_seconds,
         )
         url = settings.redis_url.get_secret_value() if settings.redis_url else None
         self._manager = RedisManager(url, settings.valkey_dir)
-        self._snapshots = FeedReport(settings, self._gate, self._report)
+        self._snapshots = FeedReport(settings, self._gate, _report)
         self._told: str | None = None
         self._over: set[date] = set()
 
     def run(self, *, until_closed: bool) -> None:
-        """Record until asked to stop, or until a session is closed."""
+        """Record until asked to stop, or until a session is closed; raise JournalWriteFailed when there is no place."""
+        require_writable(self._settings.journal_dir, self._settings.shard)
         try:
             while not self._stop.asked:
                 # a clock for each day: it runs by the machine's own, which drifts
@@ -140,18 +116,18 @@ class FeedWorker:
             self._snapshots.plan(PlannedHours(session, begins_ns, ends_ns, planned_classes(day, plan.tokens)))
         except MissingInput as error:
             return self._idle(str(error), clock)
-        if clock.now_ns() < begins_ns:
+        if clock.now_ns() < begins_ns and not waits_for_us(clock):
             return self._idle(f"{session}: the market is closed; connecting at {from_ns(begins_ns):%H:%M}", clock)
         if clock.now_ns() >= ends_ns and session not in self._journals():
             self._over.add(session)
             return self._idle(f"{session}: the session was over before the feed started", clock)
         for name, reason in missing.items():
-            self._report(f"{session}: not subscribed: {name}: {reason}")
+            _report(f"{session}: not subscribed: {name}: {reason}")
         self._told = None
         over = self._session(day, plan, clock, ends_ns).run()
         if over:
             self._over.add(session)
-            self._report(f"{session}: the session is closed")
+            _report(f"{session}: the session is closed")
         return over
 
     def _session(self, day: InstrumentDay, plan: SocketPlan, clock: Timepiece, ends_ns: int) -> FeedSession:
@@ -166,7 +142,7 @@ class FeedWorker:
             table=self._table,
             snapshots=self._snapshots,
             stop=self._stop,
-            say=self._report,
+            say=_report,
             seed=os.getpid(),
             limits=self._limits,
         )
@@ -176,14 +152,16 @@ class FeedWorker:
 
     def _idle(self, why: str, clock: Timepiece) -> bool:
         if why != self._told:
-            self._report(why)
+            _report(why)
         self._told = why
         self._snapshots.idle(why, clock)
         self._stop.wait(self._limits.idle_seconds / max(clock.rate, 1.0))
         return False
 
-    @staticmethod
-    def _report(text: str) -> None:
+
+def _report(text: str) -> None:
+    # a log on a full disk, or one that nobody reads any more, must not end the recording
+    with suppress(OSError):
         say(f"feed: {text}", error=True)
 
 

@@ -1,9 +1,10 @@
-"""What the feed subscribes: the day's dump, its universe by socket, and tokens that somebody adds during the day."""
+"""What the feed subscribes: the day's dump, its universe by socket, and how somebody changes that during the day."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -28,17 +29,34 @@ MARGIN_SECONDS = 60
 
 @dataclass(slots=True)
 class SocketPlan:
-    """Which tokens each socket carries; it only ever grows during a day."""
+    """Which tokens each socket carries; what it begins with is the day's plan, which a change is measured by."""
 
     sockets: list[tuple[int, ...]]
     per_socket: int = PER_SOCKET
     most_sockets: int = SOCKETS
     refused: set[int] = field(default_factory=set)
+    planned: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the plan."""
+        self.planned = tuple(token for held in self.sockets for token in held)
 
     @property
     def tokens(self) -> frozenset[int]:
         """Return all tokens."""
         return frozenset(token for held in self.sockets for token in held)
+
+    def change(self, change: "UniverseChange") -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:
+        """Become the plan with a change, in place of any before; return what is gone and what is new, by socket."""
+        removed = set(change.remove)
+        wanted = [token for token in dict.fromkeys((*self.planned, *change.add)) if token not in removed]
+        kept, gone = set(wanted), {}
+        for number, held in enumerate(self.sockets):
+            if left := tuple(token for token in held if token not in kept):
+                gone[number] = left
+                self.sockets[number] = tuple(token for token in held if token in kept)
+        self.refused.clear()
+        return gone, self.add(wanted)
 
     def add(self, tokens: list[int]) -> dict[int, tuple[int, ...]]:
         """Place tokens that are new where there is room; return them by socket. What finds none is in `refused`."""
@@ -101,30 +119,58 @@ def session_times(day: InstrumentDay, tokens: frozenset[int], table: SessionTabl
     return begin, to_ns(max(phase.end for phase in phases)) + MARGIN_SECONDS * NS_PER_SECOND
 
 
-class AddedTokens:
-    """Watches a file `{"add": [token, ...]}`; tokens that the day's dump does not know are named, not subscribed."""
+@dataclass(frozen=True, slots=True)
+class UniverseChange:
+    """How a universe differs from its plan; no token is in both."""
+
+    add: tuple[int, ...] = ()
+    remove: tuple[int, ...] = ()
+
+
+class UniverseFile:
+    """Watches a file `{"add": [token, ...], "remove": [token, ...]}`; tokens that cannot be meant are named."""
 
     def __init__(self, path: Path, day: InstrumentDay) -> None:
         self._path = path
         self._known = {one.token for one in day.instruments}
         self._seen: bytes | None = None
 
-    def changed(self) -> tuple[list[int], str | None]:
-        """Return the tokens that the file lists when it is new, and what is wrong with it."""
+    def changed(self) -> tuple[UniverseChange | None, str | None]:
+        """Return what the file says when it is new, and what is wrong with it; a file that is gone changes nothing."""
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
-            return [], None
+            return None, None
         except OSError as error:
-            return [], f"{self._path} cannot be read: {error.strerror}"
+            return None, f"{self._path} cannot be read: {error.strerror}"
         if content == self._seen:
-            return [], None
+            return None, None
         self._seen = content
         try:
-            listed = orjson.loads(content)["add"]
-            tokens = [token for token in listed if type(token) is int and token in self._known]
-        except (orjson.JSONDecodeError, LookupError, TypeError):
-            return [], f'{self._path} is not {{"add": [token, ...]}}; nothing is added'
-        unknown = [each for each in listed if each not in tokens]
-        shown = ", ".join(str(each)[:20] for each in unknown[:5])
-        return tokens, f"{self._path}: {len(unknown)} are not in the day's dump: {shown}" if unknown else None
+            listed = _lists(orjson.loads(content))
+        except (orjson.JSONDecodeError, TypeError):
+            shape = '{"add": [token, ...], "remove": [token, ...]}'
+            return None, f"{self._path} is not {shape}; nothing is changed"
+        known = {name: [one for one in tokens if type(one) is int and one in self._known] for name, tokens in listed}
+        unknown = [one for _, tokens in listed for one in tokens if type(one) is not int or one not in self._known]
+        both = set(known["add"]) & set(known["remove"])
+        add, remove = (tuple(token for token in known[name] if token not in both) for name in ("add", "remove"))
+        return UniverseChange(add, remove), self._wrong(unknown, sorted(both))
+
+    def _wrong(self, unknown: list[Any], both: list[int]) -> str | None:
+        faults = []
+        for listed, fault in ((unknown, "are not in the day's dump"), (both, "are added and removed, so neither")):
+            if listed:
+                shown = ", ".join(str(each)[:20] for each in listed[:5])
+                faults.append(f"{len(listed)} {fault}: {shown}")
+        return f"{self._path}: {'; '.join(faults)}" if faults else None
+
+
+def _lists(parsed: Any) -> list[tuple[str, list[Any]]]:
+    """Return both lists; raise TypeError for anything else."""
+    if not isinstance(parsed, dict) or not parsed or set(parsed) - {"add", "remove"}:
+        raise TypeError
+    listed = [(name, parsed.get(name, [])) for name in ("add", "remove")]
+    if not all(isinstance(tokens, list) for _, tokens in listed):
+        raise TypeError
+    return listed

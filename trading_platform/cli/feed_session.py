@@ -8,9 +8,11 @@ import numpy as np
 from redis.exceptions import RedisError
 
 from trading_platform._version import __version__
-from trading_platform.cli.feed_inputs import AddedTokens, SocketPlan
+from trading_platform.cli.feed_blocks import FAMILIES, BlockWatch
+from trading_platform.cli.feed_clock import not_behind
+from trading_platform.cli.feed_inputs import SocketPlan, UniverseFile
 from trading_platform.cli.feed_report import FeedReport
-from trading_platform.cli.session_opening import Say, current_block, current_hash, opening_contents
+from trading_platform.cli.session_opening import Say, current_hash, opening_contents
 from trading_platform.errors import StoreUnavailable
 from trading_platform.kite.key_gate import CHECK_SECONDS, RETRY_SECONDS, KeyGate
 from trading_platform.kite.reconnect import Reconnect, ReconnectLimits
@@ -18,7 +20,7 @@ from trading_platform.kite.ticker import Ticker, TickerLimits
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import SessionTable
-from trading_platform.ports import Timepiece
+from trading_platform.ports import SessionContents, Timepiece
 from trading_platform.settings import Settings
 from trading_platform.storage.journal import JournalReader, JournalWriter
 from trading_platform.storage.redis_manager import RedisManager
@@ -30,7 +32,6 @@ from trading_platform.wire.journal_records import ControlType
 _TICK_SECONDS = 0.2
 _SNAPSHOT_NS = NS_PER_SECOND
 _JOIN_SECONDS, _DRAIN_SECONDS = 2.0, 10.0
-_FAMILIES = {"seeds": ControlType.SEEDS, "baseline": ControlType.BASELINE}
 
 
 class Waits(Protocol):
@@ -80,8 +81,8 @@ class FeedSession:
         self._snapshots, self._stop, self._say = snapshots, stop, say
         self._seed, self._limits = seed, limits or FeedLimits()
         self._sockets: list[Ticker] = []
-        self._announced: dict[str, str | None] = {}
-        self._added = AddedTokens(settings.feed_dir / f"{settings.shard}.universe.json", day)
+        self._known: dict[str, str | None] = {}  # the block of each family that is current, as the journal has it
+        self._universe = UniverseFile(settings.feed_dir / f"{settings.shard}.universe.json", day)
         self._next: dict[str, int] = {}
 
     def run(self) -> bool:
@@ -104,7 +105,14 @@ class FeedSession:
                 return True
             self._open(recorder, history, tail)
             self._snapshots.begin(session)
-            feed = Feed(recorder, report=self._say, queue_bytes=self._limits.queue_bytes, tail=tail)
+            self._change_universe(None)
+            feed = Feed(
+                recorder,
+                report=self._say,
+                queue_bytes=self._limits.queue_bytes,
+                tail=tail,
+                left_out=frozenset(self._plan.planned) - self._plan.tokens,
+            )
             feed.start()
             over = self._record(feed, recorder)
             if over:
@@ -114,12 +122,14 @@ class FeedSession:
 
     def _open(self, recorder: Recorder, history: JournalReader, tail: JournalTail) -> None:
         """Write what a reader has to know before the first frame, or what is missing of it after a crash."""
-        at_ns, session, shard = self._clock.now_ns(), self._day.session, self._settings.shard
+        session, shard = self._day.session, self._settings.shard
         held = opening_records(history) if recorder.last_number else {}
         if recorder.last_number:
             self._say(f"{session}: continuing the journal behind record {recorder.last_number}")
             self._disconnect_all(recorder, tail)
-        else:
+            self._go_on(recorder, tail.last_ns)
+        at_ns = self._clock.now_ns()
+        if not recorder.last_number:
             recorder.control(
                 ControlType.SESSION_OPENED,
                 received_ns=at_ns,
@@ -127,13 +137,30 @@ class FeedSession:
                 shard=shard,
                 platform_version=__version__,
             )
-        contents = opening_contents(
-            self._day, self._settings, shard, table=self._table, client=self._client(), say=self._say
-        )
+        contents = self._contents(self._client(), held)
         for control, content in contents.named:
             if control not in held:  # settings and instruments of a session stay what they were at its beginning
                 recorder.control(control, received_ns=at_ns, content=content)
         recorder.flush()
+
+    def _contents(self, client: Any, held: dict[ControlType, str | None]) -> SessionContents:
+        """Collect what the opening records name, without seeds and baseline when Redis does not answer."""
+        day, settings, shard = self._day, self._settings, self._settings.shard
+        try:
+            for family, control in FAMILIES.items():
+                self._known[family] = held.get(control, None if client is None else current_hash(client, shard, family))
+            return opening_contents(day, settings, shard, table=self._table, client=client, say=self._say)
+        except RedisError as error:
+            self._say(f"recording without Redis for now: {error}")
+            return opening_contents(day, settings, shard, table=self._table, client=None, say=self._say)
+
+    def _go_on(self, recorder: Recorder, last_ns: int) -> None:
+        """Let receive times go on from the last record when the machine's clock shows an earlier time."""
+        given = self._clock
+        shown_ns = given.now_ns()
+        self._clock = not_behind(given, last_ns, self._say)
+        if self._clock is not given:
+            recorder.control(ControlType.CLOCK_STEP, received_ns=last_ns, from_ns=last_ns, to_ns=shown_ns)
 
     @staticmethod
     def _disconnect_all(recorder: Recorder, tail: JournalTail) -> None:
@@ -152,6 +179,7 @@ class FeedSession:
 
     def _record(self, feed: Feed, recorder: Recorder) -> bool:
         """Keep the sockets open until the end; whatever happens, disconnect them and record what they gave."""
+        blocks = self._watch_blocks(feed)
         try:
             open_sockets = self._plan.sockets if self._clock.now_ns() < self._ends_ns else []
             for number, tokens in enumerate(open_sockets):
@@ -161,6 +189,7 @@ class FeedSession:
                 self._look_after(feed, recorder)
                 self._stop.wait(min(_TICK_SECONDS, self._clock.real_seconds_until(self._ends_ns)))
         finally:
+            blocks.stop()
             for ticker in self._sockets:
                 ticker.stop()
             stuck = [ticker.status.socket for ticker in self._sockets if not ticker.join(_JOIN_SECONDS)]
@@ -188,10 +217,8 @@ class FeedSession:
         for ticker in self._sockets:
             ticker.watch()
         if self._due("snapshot", _SNAPSHOT_NS):
-            self._grow(feed)
+            self._change_universe(feed)
             self._snapshot(feed, recorder, "recording")
-        if self._due("blocks", int(self._limits.blocks_seconds * NS_PER_SECOND)):
-            self._announce(feed)
 
     def _due(self, what: str, every_ns: int) -> bool:
         now = elapsed_ns()
@@ -200,40 +227,39 @@ class FeedSession:
         self._next[what] = now + every_ns
         return True
 
-    def _grow(self, feed: Feed) -> None:
-        """Subscribe what was added to the universe meanwhile; what is taken out stays until the next session."""
-        tokens, wrong = self._added.changed()
+    def _change_universe(self, feed: Feed | None) -> None:
+        """Subscribe and unsubscribe as the file of the universe says; before there is a feed, plan it so."""
+        change, wrong = self._universe.changed()
         if wrong:
             self._say(wrong)
-        if not tokens:
+        if change is None:
             return
-        refused = len(self._plan.refused)
-        for number, fresh in self._plan.add(tokens).items():
-            self._say(f"socket {number}: {len(fresh)} instruments are added")
-            if number < len(self._sockets):
-                self._sockets[number].add(fresh)
-            else:
-                self._begin_socket(feed, number, fresh)
-        if len(self._plan.refused) > refused:
+        gone, placed = self._plan.change(change)
+        for number, tokens in gone.items():
+            self._say(f"socket {number}: {len(tokens)} instruments are removed")
+            if feed is not None:
+                self._sockets[number].remove(tokens)
+        for number, tokens in placed.items():
+            self._say(f"socket {number}: {len(tokens)} instruments are added")
+            if feed is not None and number < len(self._sockets):
+                self._sockets[number].add(tokens)
+            elif feed is not None:
+                self._begin_socket(feed, number, tokens)
+        if self._plan.refused:
             self._say(f"{len(self._plan.refused)} instruments are not added: the sockets of this key are full")
 
-    def _announce(self, feed: Feed) -> None:
-        """Record seeds and baselines that become current while the session is open."""
-        client = self._client()
-        if client is None:
-            return
-        try:
-            for family, control in _FAMILIES.items():
-                named = current_hash(client, self._settings.shard, family)
-                if family not in self._announced:
-                    self._announced[family] = named  # the opening records dealt with it
-                elif named != self._announced[family]:
-                    self._announced[family] = named
-                    block = current_block(client, self._settings.shard, family, self._day.session, self._say)
-                    if block is not None:
-                        feed.announce(control, block, self._clock.now_ns())
-        except RedisError:
-            return  # asked again; the recorder says that Redis is away
+    def _watch_blocks(self, feed: Feed) -> BlockWatch:
+        watch = BlockWatch(
+            self._manager,
+            self._settings.shard,
+            self._day.session,
+            known=self._known,
+            announce=lambda control, block: feed.announce(control, block, self._clock.now_ns()),
+            say=self._say,
+            every_seconds=self._limits.blocks_seconds,
+        )
+        watch.start()
+        return watch
 
     def _client(self) -> Any:
         try:

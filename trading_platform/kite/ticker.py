@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
@@ -121,6 +122,16 @@ class Ticker:
                 self._listener.subscribed(self._number, self._tokens, self._clock.now_ns())
                 with suppress(OSError, websocket.WebSocketException):  # the reading thread meets the same, and ends it
                     self._ask(self._socket, fresh)
+
+    def remove(self, tokens: tuple[int, ...]) -> None:
+        """Unsubscribe tokens with one message; a socket that is away leaves them out when it is back."""
+        with self._guard:
+            gone = [token for token in dict.fromkeys(tokens) if token in set(self._tokens)]
+            self._tokens = tuple(token for token in self._tokens if token not in set(gone))
+            if gone and self._subscribed and self._socket is not None:
+                self._listener.subscribed(self._number, self._tokens, self._clock.now_ns())
+                with suppress(OSError, websocket.WebSocketException):
+                    self._send(self._socket, {"a": "unsubscribe", "v": gone})
 
     def stop(self) -> None:
         """Disconnect, and do not connect again."""
@@ -242,9 +253,13 @@ class Ticker:
 
     def _ask(self, held: websocket.WebSocket, tokens: tuple[int, ...]) -> None:
         """Subscribe, then set the mode: what a socket needs, and nothing more."""
-        for message in ({"a": "subscribe", "v": tokens}, {"a": "mode", "v": [self._mode, tokens]}):
-            held.send_text(orjson.dumps(message).decode())
-            self._messages += 1
+        if tokens:
+            self._send(held, {"a": "subscribe", "v": tokens})
+            self._send(held, {"a": "mode", "v": [self._mode, tokens]})
+
+    def _send(self, held: websocket.WebSocket, message: dict[str, Any]) -> None:
+        held.send_text(orjson.dumps(message).decode())
+        self._messages += 1
 
     def _is_silent(self) -> bool:
         return elapsed_ns() - self._alive_ns > self._limits.silence_seconds * NS_PER_SECOND

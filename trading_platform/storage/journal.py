@@ -2,7 +2,7 @@
 
 from trading_platform.storage.journal_reader import JournalReader
 from trading_platform.storage.journal_report import JournalReport, verify_journal
-from trading_platform.storage.journal_segments import Damage, journal_folder, journal_sessions
+from trading_platform.storage.journal_segments import Damage, journal_folder, journal_sessions, require_writable
 from trading_platform.storage.journal_writer import JournalWriter
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "JournalWriter",
     "journal_folder",
     "journal_sessions",
+    "require_writable",
     "verify_journal",
 ]

@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from trading_platform.errors import JournalDamaged, JournalError, JournalWriteFailed
 
@@ -139,6 +140,17 @@ def make_folder(path: Path) -> None:
                 folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
     except OSError as error:
         raise write_failed(path, error) from error
+
+
+def require_writable(root: Path, shard: str) -> None:
+    """Raise JournalWriteFailed when a shard's journals cannot be written below `root`; nothing is left behind."""
+    folder = root / shard
+    place = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    try:
+        with TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise write_failed(folder, error) from error
 
 
 def sync_folder(path: Path) -> None:

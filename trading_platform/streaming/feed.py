@@ -73,12 +73,14 @@ class Feed:
         report: Callable[[str], None],
         queue_bytes: int = QUEUE_BYTES,
         tail: JournalTail | None = None,
+        left_out: Iterable[int] = (),
     ) -> None:
         self.queue = HandOver(queue_bytes)
         self.sockets: dict[int, SocketTrack] = {}
         self.counters = FeedCounters()
         self.to_journal, self.to_stream = LatencyHistogram(), LatencyHistogram()
         self._recorder, self._report = recorder, report
+        self._removed = dict.fromkeys(left_out, tail.last_ns if tail else 0)  # token -> since when
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed-recorder", daemon=True)
         for socket, last_ns in (tail.last_by_socket if tail else {}).items():
@@ -196,6 +198,11 @@ class Feed:
         return track.subscribed_ns is None or entry.at_ns - track.subscribed_ns < SETTLED_NS
 
     def _record_subscription(self, entry: Entry, track: SocketTrack) -> None:
+        self._removed |= dict.fromkeys(set(track.tokens) - set(entry.tokens), entry.at_ns)
+        if back := [token for token in entry.tokens if token in self._removed]:
+            # what was traded meanwhile must not pass for volume of the first bar that they make now
+            since = min(self._removed.pop(token) for token in back)
+            self._name_gap(entry, back, since, "were not subscribed meanwhile")
         self._recorder.control(
             ControlType.SUBSCRIBED,
             received_ns=entry.at_ns,
@@ -226,21 +233,26 @@ class Feed:
         track.last_ns, track.away_ns = entry.at_ns, None
 
     def _end_gap(self, entry: Entry, track: SocketTrack, since_ns: int) -> None:
-        since = min(since_ns, entry.at_ns)  # the clock may have been set back while the feed was not running
+        since = self._name_gap(entry, list(track.tokens), since_ns, track.reason)
+        track.gaps += 1
+        self.counters.gaps += 1
+        self.counters.gap_ns += entry.at_ns - since
+        seconds = (entry.at_ns - since) / NS_PER_SECOND
+        self._report(f"socket {entry.socket}: a gap of {seconds:.3f} s is recorded ({track.reason})")
+
+    def _name_gap(self, entry: Entry, tokens: list[int], since_ns: int, reason: str) -> int:
+        """Record that nothing of these tokens came until this entry; return since when."""
+        since = min(since_ns, entry.at_ns)  # the clock may have been set back
         self._recorder.control(
             ControlType.GAP,
             received_ns=entry.at_ns,
             socket=entry.socket,
             from_ns=since,
             until_ns=entry.at_ns,
-            tokens=list(track.tokens),
-            reason=track.reason,
+            tokens=tokens,
+            reason=reason,
         )
-        track.gaps += 1
-        self.counters.gaps += 1
-        self.counters.gap_ns += entry.at_ns - since
-        seconds = (entry.at_ns - since) / NS_PER_SECOND
-        self._report(f"socket {entry.socket}: a gap of {seconds:.3f} s is recorded ({track.reason})")
+        return since
 
     def _tell(self, entry: Entry) -> None:
         """Count a text message by its type, and tell what Kite complains of; postbacks of orders are nobody's news."""

@@ -3,22 +3,33 @@
 import dataclasses
 import multiprocessing
 import os
-from collections.abc import Mapping
+import resource
+import signal
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import FrameType
 
 import orjson
 
+from trading_platform.cli.console import say
 from trading_platform.cli.engine import Stop
 from trading_platform.cli.feed import FeedWorker
+from trading_platform.cli.feed_clock import exchange_clock
 from trading_platform.cli.feed_session import FeedLimits
+from trading_platform.cli.main import main
 from trading_platform.kite.reconnect import ReconnectLimits
 from trading_platform.kite.ticker import TickerLimits
 from trading_platform.market.clock import Clock
+from trading_platform.ports import Timepiece
 from trading_platform.settings import load_settings
 from trading_platform.wire.journal_records import RecordKind, encode_record, scan_records
+
+FILL_DISK, FREE_DISK = signal.SIGUSR1, signal.SIGUSR2
+"""What makes the system refuse, and take again, every write of the process to a file."""
 
 _SERVER = multiprocessing.get_context("forkserver")
 
@@ -41,10 +52,9 @@ class FileClock:
     path: Path
     rate: float = 1.0
 
-    def set(self, epoch_ns: int, rate: float = 1.0) -> None:
-        clock = Clock.starting_at(epoch_ns, rate)
+    def set(self, epoch_ns: int) -> None:
         fresh = self.path.with_suffix(".fresh")
-        fresh.write_bytes(orjson.dumps(dataclasses.asdict(clock)))
+        fresh.write_bytes(orjson.dumps(dataclasses.asdict(Clock.starting_at(epoch_ns, self.rate))))
         fresh.replace(self.path)
 
     def now_ns(self) -> int:
@@ -63,8 +73,12 @@ class FileClock:
         return Clock(**orjson.loads(self.path.read_bytes()))
 
 
+ClockSource = FileClock | str
+"""A clock, or the address at which a simulated exchange publishes its own."""
+
+
 def start_feed(
-    clock: FileClock,
+    clock: ClockSource,
     log: Path,
     environment: Mapping[str, str],
     *,
@@ -72,16 +86,44 @@ def start_feed(
     limits: FeedLimits = QUICK,
 ) -> BaseProcess:
     """Start a feed, its output behind that of others in `log`."""
+
+    return _start(_feed, log, environment, clock, until_closed, limits)
+
+
+def start_command(log: Path, environment: Mapping[str, str], *arguments: str) -> BaseProcess:
+    """Start a command of the platform as a user would."""
+    return _start(_command, log, environment, arguments)
+
+
+def _start(target: Callable[..., None], log: Path, environment: Mapping[str, str], *rest: object) -> BaseProcess:
     _SERVER.set_forkserver_preload([__name__])
-    process = _SERVER.Process(target=_run, args=(clock, log, dict(environment), until_closed, limits))
+    process = _SERVER.Process(target=_run, args=(target, log, dict(environment), rest))
     process.start()
     return process
 
 
-def _run(clock: FileClock, log: Path, environment: dict[str, str], until_closed: bool, limits: FeedLimits) -> None:
+def _run(target: Callable[..., None], log: Path, environment: dict[str, str], rest: tuple[object, ...]) -> None:
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.update(environment)
-    worker = FeedWorker(load_settings(), Stop(), lambda: clock, limits)
-    worker.run(until_closed=until_closed)
+    for number in (FILL_DISK, FREE_DISK):
+        signal.signal(number, _limit_files)
+    target(*rest)
+
+
+def _feed(clock: ClockSource, until_closed: bool, limits: FeedLimits) -> None:
+    def make() -> Timepiece:
+        return exchange_clock(clock, say) if isinstance(clock, str) else clock
+
+    FeedWorker(load_settings(), Stop(), make, limits).run(until_closed=until_closed)
+
+
+def _command(arguments: tuple[str, ...]) -> None:
+    sys.argv = ["trading-platform", *arguments]
+    main()
+
+
+def _limit_files(number: int, _frame: FrameType | None) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0 if number == FILL_DISK else hard, hard))

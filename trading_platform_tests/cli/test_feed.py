@@ -3,163 +3,47 @@
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from itertools import pairwise
-from multiprocessing.process import BaseProcess
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import orjson
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from trading_platform.batch.instrument_dump import dump_csv
 from trading_platform.batch.reference import choose_universe, universe_rows
 from trading_platform.batch.replay import replay_session
 from trading_platform.calc.pass_layout import BarFlag
 from trading_platform.calc.volume_baseline import INTERVALS, BaselineBlock
-from trading_platform.cli.feed import exchange_clock, published_clock
 from trading_platform.cli.feed_inputs import read_day, session_times
 from trading_platform.cli.main import app
-from trading_platform.errors import FeedError, SettingsError
-from trading_platform.market.clock import IST, NS_PER_SECOND, Clock, as_told, pause, to_ns
-from trading_platform.market.instruments import Instrument, InstrumentDay
+from trading_platform.errors import SettingsError
+from trading_platform.market.clock import NS_PER_SECOND, pause, to_ns
+from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import Settings
-from trading_platform.storage.journal import JournalReader
 from trading_platform.storage.lake import Lake
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.storage.redis_store import RedisStore
-from trading_platform.wire.journal_records import ControlType, RecordKind, decode_control
-from trading_platform_tests.cli.feed_process import FileClock, start_feed
-from trading_platform_tests.kite.exchange import GOOD_TOKEN, Exchange, number_in, running_exchange, wait_until
+from trading_platform.wire.journal_records import ControlType, RecordKind
+from trading_platform_tests.cli.feed_process import FILL_DISK, FREE_DISK, QUICK, FileClock, start_command
+from trading_platform_tests.cli.feed_rig import (
+    NAMES,
+    SESSION,
+    SHARD,
+    TOKENS,
+    NumberedFeed,
+    Records,
+    at,
+    runs_missing,
+    stock,
+)
+from trading_platform_tests.kite.exchange import GOOD_TOKEN, number_in, running_exchange, wait_until
 
-SESSION = date(2026, 7, 30)
-SHARD, EXPIRED = "k1", "secret-expired"
-LIMIT_SECONDS = 120.0
+EXPIRED = "secret-expired"
 TABLE = load_session_table()
-
-
-def stock(number: int, name: str) -> Instrument:
-    return Instrument(number * 256 + 1, number, name, name, None, 0.0, 0.05, 1, "EQ", "NSE", "NSE")
-
-
-NAMES = tuple(stock(1000 + k, f"NAME{k}") for k in range(5))
-TOKENS = [one.token for one in NAMES]
-
-
-@dataclass(frozen=True)
-class Record:
-    number: int
-    kind: int
-    socket: int
-    received_ns: int
-    body: bytes
-
-    @property
-    def control(self) -> Any:
-        return decode_control(self.body)
-
-    def is_control(self, kind: ControlType) -> bool:
-        return self.kind == RecordKind.CONTROL and self.control.type is kind
-
-    @property
-    def is_data(self) -> bool:
-        return self.kind == RecordKind.FRAME and len(self.body) > 1
-
-
-@dataclass
-class Feed:
-    """The command in a process of its own, on a clock that the test chooses."""
-
-    data: Path
-    exchange: Exchange
-    clock: FileClock
-    redis_url: str
-    process: BaseProcess | None = None
-    _read: list[Record] = field(default_factory=list)
-
-    def write_token(self, token: str) -> None:
-        self.settings.write_text(f'kite_access_token = "{token}"\n')
-
-    @property
-    def settings(self) -> Path:
-        return self.data.parent / "settings.toml"
-
-    @property
-    def log(self) -> Path:
-        return self.data.parent / "feed.log"
-
-    def start(self, *, until_closed: bool = False, token: str = GOOD_TOKEN) -> BaseProcess:
-        self.write_token(token)
-        environment = {
-            "TP_SETTINGS_FILE": str(self.settings),
-            "TP_DATA_DIR": str(self.data),
-            "TP_REDIS_URL": self.redis_url,
-            "TP_KITE_API_KEY": "secret-key",
-            "TP_KITE_WS_ROOT": self.exchange.root,
-        }
-        self.process = start_feed(self.clock, self.log, environment, until_closed=until_closed)
-        return self.process
-
-    def end(self, number: int) -> int | None:
-        """Send a signal; return how the process ended."""
-        assert self.process is not None
-        assert self.process.pid is not None
-        os.kill(self.process.pid, number)
-        return self.wait()
-
-    def wait(self) -> int | None:
-        """Wait until the process ended by itself; return how."""
-        assert self.process is not None
-        self.process.join(LIMIT_SECONDS)
-        code, self.process = self.process.exitcode, None
-        return code
-
-    def snapshot(self) -> dict[str, Any]:
-        path = self.data / "feed" / f"{SHARD}.json"
-        parsed: dict[str, Any] = orjson.loads(path.read_bytes()) if path.exists() else {}
-        return parsed
-
-    def records(self) -> list[Record]:
-        if not self.data.exists():
-            return []
-        reader = JournalReader(self.data / "journal", SHARD, SESSION)
-        while len(batch := reader.read(len(self._read), 1 << 20)):
-            for row in range(len(batch)):
-                at = batch.table[row]
-                record = Record(at["number"], at["kind"], at["socket"], int(at["received_ns"]), batch.body(row))
-                self._read.append(record)
-        reader.close()
-        return self._read
-
-    def numbers(self) -> list[int]:
-        return [number_in(record.body) for record in self.records() if record.is_data]
-
-    def controls(self, kind: ControlType) -> list[Record]:
-        return [record for record in self.records() if record.is_control(kind)]
-
-    def subscriptions(self) -> list[list[int]]:
-        reader = JournalReader(self.data / "journal", SHARD, SESSION)
-        return [orjson.loads(reader.blob(one.control.sha256)) for one in self.controls(ControlType.SUBSCRIBED)]
-
-    def wait_for_frames(self, count: int) -> None:
-        """Wait until so many frames are recorded that were sent from now on."""
-        before = self.exchange.number
-        self.wait_until(lambda: len(self.numbers()) >= count and self.numbers()[-count] > before)
-
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something while the process runs."""
-        wait_until(lambda: self.running() and condition(), LIMIT_SECONDS)
-
-    def running(self) -> bool:
-        assert self.process is not None
-        assert self.process.is_alive(), self.log.read_text()
-        return True
+LATER = stock(7, "LATER")
 
 
 @pytest.fixture(scope="module")
@@ -170,33 +54,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisManager]:
 
 
 @pytest.fixture
-def feed(tmp_path: Path, store: RedisManager) -> Iterator[Feed]:
-    data = tmp_path / "data"
-    (data / "dumps").mkdir(parents=True)
-    (data / "dumps" / f"instruments_{SESSION:%Y%m%d}.csv").write_bytes(dump_csv(NAMES))
+def feed(tmp_path: Path, store: RedisManager) -> Iterator[NumberedFeed]:
+    client = store.connect()
+    client.flushall()
     clock = FileClock(tmp_path / "clock.json")
     clock.set(at(10, 0))
-    store.connect().flushall()
-    path = store.connect().connection_pool.connection_kwargs["path"]
     with running_exchange() as exchange:
-        running = Feed(data, exchange, clock, f"unix://{path}")
-        yield running
-        if running.process is not None:
-            running.process.kill()
-            running.process.join()
-    assert "secret-" not in running.log.read_text()
+        url = f"unix://{client.connection_pool.connection_kwargs['path']}"
+        rig = NumberedFeed(tmp_path, exchange.root, clock, url, exchange=exchange)
+        rig.write_dump(NAMES)
+        yield rig
+        rig.kill()
+    assert "secret-" not in rig.log.read_text()
 
 
-def at(hour: int, minute: int) -> int:
-    return to_ns(datetime(SESSION.year, SESSION.month, SESSION.day, hour, minute, tzinfo=IST))
-
-
-def runs_missing(kept: list[int]) -> list[tuple[int, int]]:
-    """The gaps in a run of numbers: last before, first after."""
-    return [(before, after) for before, after in pairwise(kept) if after != before + 1]
-
-
-def test_a_day_from_connection_to_stop(feed: Feed) -> None:
+def test_a_day_from_connection_to_stop(feed: NumberedFeed) -> None:
     feed.start()
     feed.wait_for_frames(30)
     feed.wait_until(lambda: feed.snapshot().get("last_record", 0) > 30)
@@ -224,7 +96,7 @@ def test_a_day_from_connection_to_stop(feed: Feed) -> None:
     assert feed.subscriptions() == [TOKENS]
 
 
-def test_killed_at_random_one_run_is_missing_each_time_and_stands_as_a_gap(feed: Feed) -> None:
+def test_killed_at_random_one_run_is_missing_each_time_and_stands_as_a_gap(feed: NumberedFeed) -> None:
     rng = random.Random(7)
     kills = 3
     for _ in range(kills):
@@ -275,7 +147,7 @@ def test_killed_at_random_one_run_is_missing_each_time_and_stands_as_a_gap(feed:
     assert len(feed.controls(ControlType.SESSION_OPENED)) == 1
 
 
-def test_one_socket_lost_and_one_silent_leave_one_gap_each(feed: Feed) -> None:
+def test_one_socket_lost_and_one_silent_leave_one_gap_each(feed: NumberedFeed) -> None:
     feed.start()
     feed.wait_for_frames(5)
     feed.exchange.drop_all()
@@ -292,7 +164,7 @@ def test_one_socket_lost_and_one_silent_leave_one_gap_each(feed: Feed) -> None:
     assert reasons[2] == "stopped"
 
 
-def test_a_session_is_closed_after_its_last_phase_and_nothing_is_recorded_behind_it(feed: Feed) -> None:
+def test_a_session_is_closed_after_its_last_phase_and_nothing_is_recorded_behind_it(feed: NumberedFeed) -> None:
     *_, ends_ns = session_times(read_day(Settings(data_dir=feed.data), SESSION), frozenset(TOKENS), TABLE)
     feed.clock.set(ends_ns - 60 * NS_PER_SECOND)
     feed.start(until_closed=True)
@@ -313,9 +185,9 @@ def test_a_session_is_closed_after_its_last_phase_and_nothing_is_recorded_behind
     assert "nothing more is recorded" in feed.log.read_text()
 
 
-def test_a_refused_token_waits_visibly_and_another_one_ends_it(feed: Feed) -> None:
+def test_a_refused_token_waits_visibly_and_another_one_ends_it(feed: NumberedFeed) -> None:
     feed.start(token=EXPIRED)
-    feed.wait_until(lambda: "log in again" in (feed.snapshot().get("waiting") or ""))
+    feed.wait_until(lambda: "log in again" in feed.waiting())
     assert len(feed.exchange.attempts) == 1
     feed.write_token(GOOD_TOKEN)
     feed.wait_for_frames(5)
@@ -325,46 +197,86 @@ def test_a_refused_token_waits_visibly_and_another_one_ends_it(feed: Feed) -> No
 
 
 @pytest.mark.parametrize(("when", "says"), [((7, 0), "connecting at 08:45"), ((23, 50), "was over before")])
-def test_a_closed_market_is_no_fault(feed: Feed, when: tuple[int, int], says: str) -> None:
+def test_a_closed_market_is_no_fault(feed: NumberedFeed, when: tuple[int, int], says: str) -> None:
     feed.clock.set(at(*when))
     feed.start()
-    feed.wait_until(lambda: says in feed.snapshot().get("waiting", ""))
+    feed.wait_until(lambda: says in feed.waiting())
     assert feed.snapshot()["state"] == "idle"
     assert feed.end(signal.SIGTERM) == 0
     assert feed.exchange.attempts == []
     assert not (feed.data / "journal").exists()
 
 
-def test_a_missing_dump_is_waited_for(feed: Feed) -> None:
-    dump = feed.data / "dumps" / f"instruments_{SESSION:%Y%m%d}.csv"
-    kept = dump.read_bytes()
-    dump.unlink()
+def test_a_missing_dump_is_waited_for(feed: NumberedFeed) -> None:
+    kept = feed.dump.read_bytes()
+    feed.dump.unlink()
     feed.start()
-    feed.wait_until(lambda: "no instrument dump of 2026-07-30" in feed.snapshot().get("waiting", ""))
-    dump.with_suffix(".unfinished").write_bytes(kept)
-    dump.with_suffix(".unfinished").replace(dump)
+    feed.wait_until(lambda: "no instrument dump of 2026-07-30" in feed.waiting())
+    feed.dump.with_suffix(".unfinished").write_bytes(kept)
+    feed.dump.with_suffix(".unfinished").replace(feed.dump)
     feed.wait_for_frames(5)
     assert feed.end(signal.SIGTERM) == 0
 
 
-def test_added_instruments_are_a_control_record(feed: Feed) -> None:
-    (feed.data / "dumps" / f"instruments_{SESSION:%Y%m%d}.csv").write_bytes(dump_csv((*NAMES, stock(7, "LATER"))))
-    plan = universe_rows(choose_universe(InstrumentDay(SESSION, NAMES), {}), InstrumentDay(SESSION, NAMES))
-    Lake(feed.data / "lake").write_session("subscription_universe", SESSION, plan)
+def test_the_universe_changes_by_control_records_and_messages(feed: NumberedFeed) -> None:
+    feed.write_dump((*NAMES, LATER))
+    day = InstrumentDay(SESSION, NAMES)
+    Lake(feed.data / "lake").write_session(
+        "subscription_universe", SESSION, universe_rows(choose_universe(day, {}), day)
+    )
     feed.start()
     feed.wait_for_frames(5)
-    (feed.data / "feed" / "k1.universe.json").write_text(f'{{"add": [{7 * 256 + 1}, 5]}}')
-    feed.wait_until(lambda: len(feed.controls(ControlType.SUBSCRIBED)) == 2)
+    gone, kept = TOKENS[-2:], TOKENS[:-2]
+    feed.write_universe(add=[LATER.token, 5], remove=gone)
+    feed.wait_until(lambda: len(feed.controls(ControlType.SUBSCRIBED)) == 3)
+    feed.wait_for_frames(5)
+    feed.write_universe(remove=gone[:1])
+    feed.wait_until(lambda: len(feed.controls(ControlType.SUBSCRIBED)) == 5)
     feed.wait_for_frames(5)
     feed.end(signal.SIGTERM)
-    assert feed.subscriptions() == [TOKENS, [*TOKENS, 7 * 256 + 1]]
-    assert [message["v"] for message in feed.exchange.clients[0].messages[2:3]] == [[7 * 256 + 1]]
-    assert len(feed.exchange.clients) == 1
+    assert feed.subscriptions() == [TOKENS, kept, [*kept, LATER.token], kept, [*kept, gone[1]]]
+    [client] = feed.exchange.clients
+    assert client.messages[2:] == [
+        {"a": "unsubscribe", "v": gone},
+        {"a": "subscribe", "v": [LATER.token]},
+        {"a": "mode", "v": ["full", [LATER.token]]},
+        {"a": "unsubscribe", "v": [LATER.token]},
+        {"a": "subscribe", "v": [gone[1]]},
+        {"a": "mode", "v": ["full", [gone[1]]]},
+    ]
     assert "1 are not in the day's dump: 5" in feed.log.read_text()
-    assert feed.controls(ControlType.GAP) == []
+    # nothing was lost; but what is subscribed again missed what was traded meanwhile
+    [gap] = feed.controls(ControlType.GAP)
+    assert gap.control.fields["tokens"] == [gone[1]]
+    assert "not subscribed meanwhile" in gap.control.fields["reason"]
+    assert feed.snapshot()["gaps"] == 0
 
 
-def test_a_baseline_that_becomes_current_is_announced(feed: Feed, store: RedisManager) -> None:
+def test_a_token_that_is_removed_while_its_bar_is_open_leaves_that_bar_as_it_is(feed: NumberedFeed) -> None:
+    feed.exchange.fair = True
+    feed.start()
+    feed.wait_for_frames(20)
+    feed.write_universe(remove=TOKENS[:1])
+    feed.wait_until(lambda: len(feed.controls(ControlType.SUBSCRIBED)) == 2)
+    feed.clock.set(at(10, 30))
+    feed.wait_until(lambda: feed.records()[-1].received_ns > at(10, 30))
+    feed.end(signal.SIGTERM)
+    bars = replay_session(Records(feed), SESSION).bars.filter(pl.col("start").dt.hour() == 10, pl.col("interval") == 1)
+    first = {row["token"]: row["flags"] for row in bars.sort("start", descending=True).iter_rows(named=True)}
+    assert set(first) == set(TOKENS)
+    assert not any(flags & BarFlag.GAP for flags in first.values())
+
+
+def test_a_restart_in_the_middle_applies_the_file_before_it_subscribes(feed: NumberedFeed) -> None:
+    feed.write_universe(remove=TOKENS[:1])
+    feed.start()
+    feed.wait_for_frames(5)
+    feed.end(signal.SIGTERM)
+    assert feed.subscriptions() == [TOKENS[1:]]
+    assert [one["a"] for one in feed.exchange.clients[0].messages] == ["subscribe", "mode"]
+
+
+def test_a_baseline_that_becomes_current_is_announced(feed: NumberedFeed, store: RedisManager) -> None:
     feed.start()
     feed.wait_for_frames(5)
     expected = {interval: np.ones((1, 2)) for interval in INTERVALS}
@@ -386,34 +298,81 @@ def test_without_a_key_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
     assert "TP_KITE_API_KEY" in str(result.exception)
 
 
-def test_a_published_clock_is_followed_and_a_wrong_one_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = [
-        b'{"data": {"epoch_ns": 5, "rate": 2.0, "anchor_ns": 7}}',
-        b'{"data": {"epoch_ns": 5, "now_ns": 9, "rate": 2.0, "running": false, "told_on_sockets": true}}',
-        b'{"data": {"epoch_ns": 5, "rate": 2.0}}',
-        b'{"data": {"rate": 2.0, "told_on_sockets": true}}',
-        b'{"data": 5}',
-        b"x",
-    ]
-    monkeypatch.setattr("requests.get", lambda *_, **__: type("R", (), {"content": answers.pop(0)}))
-    assert published_clock("http://x/clock") == Clock(5, 2.0, 7)
-    told = exchange_clock("http://x/clock")
-    assert (told.now_ns(), told.rate) == (9, 2.0)
-    told.hear(as_told(12))
-    assert told.now_ns() == 12
-    while answers:
-        with pytest.raises(FeedError, match="no running clock"):
-            exchange_clock("http://x/clock")
+def test_a_disk_that_is_full_for_a_while_costs_one_named_run(feed: NumberedFeed) -> None:
+    feed.start(limits=replace(QUICK, queue_bytes=60_000))
+    feed.wait_for_frames(5)
+    feed.send(FILL_DISK)
+    feed.exchange.frame_seconds = 0.001
+    before = feed.exchange.number
+    wait_until(lambda: feed.exchange.number > before + 800)
+    feed.exchange.frame_seconds = 0.01
+    feed.send(FREE_DISK)
+    feed.wait_for_frames(5)
+    assert feed.end(signal.SIGTERM) == 0
+    [(last, first)] = runs_missing(feed.numbers())
+    [gap] = feed.controls(ControlType.GAP)
+    lost = first - last - 1
+    assert lost > 100
+    assert gap.control.fields["reason"].startswith(f"{lost} payloads")
+    received = {number_in(record.body): record.received_ns for record in feed.records() if record.is_data}
+    assert (gap.control.fields["from_ns"], gap.control.fields["until_ns"]) == (received[last], received[first])
+    snapshot = feed.snapshot()
+    assert snapshot["lost"]["queue_full_frames"] == lost
+    assert snapshot["queue"]["peak_bytes"] <= 60_000
+    assert snapshot["write_failures"] > 0
+    # the socket was read all the time
+    assert len(feed.exchange.clients) == 1
 
 
-class Records:
-    """The journal as the pass reads it."""
+def test_redis_that_hangs_does_not_keep_sockets_from_being_read(feed: NumberedFeed, store: RedisManager) -> None:
+    feed.start()
+    feed.wait_for_frames(5)
+    client = store.connect()
+    client.client_pause(100_000, all=False)
+    try:
+        # they wait in memory behind the one that Redis does not take
+        feed.wait_until(lambda: feed.snapshot()["queue"]["entries"] > 50)
+    finally:
+        client.client_unpause()
+    feed.wait_for_frames(5)
+    assert feed.end(signal.SIGTERM) == 0
+    assert runs_missing(feed.numbers()) == []
+    assert feed.controls(ControlType.GAP) == []
+    stamps = np.array([record.received_ns for record in feed.records() if record.is_data])
+    assert np.diff(stamps).max() < NS_PER_SECOND  # they were stamped when they came, not when Redis was back
 
-    def __init__(self, feed: Feed) -> None:
-        self._reader = JournalReader(feed.data / "journal", SHARD, SESSION)
 
-    def read(self, after: int, max_bytes: int, wait_seconds: float) -> Any:  # noqa: ARG002
-        return self._reader.read(after, max_bytes)
+def test_a_clock_an_hour_back_is_recorded_and_receive_times_go_on(feed: NumberedFeed) -> None:
+    feed.clock.set(at(11, 0))
+    feed.start()
+    feed.wait_for_frames(5)
+    feed.end(signal.SIGKILL)
+    feed.clock.set(at(10, 0))
+    feed.start()
+    feed.wait_for_frames(5)
+    feed.end(signal.SIGTERM)
+    stamps = np.array([record.received_ns for record in feed.records()])
+    assert (np.diff(stamps) >= 0).all()
+    [step] = feed.controls(ControlType.CLOCK_STEP)
+    fields = step.control.fields
+    assert fields["from_ns"] == stamps[step.number - 2]
+    assert at(10, 0) <= fields["to_ns"] < at(10, 30)
+    # time goes on from there, so bars go on closing
+    after = [record.received_ns for record in feed.records()[step.number :] if record.is_data]
+    assert len(set(after)) == len(after)
+    [gap] = feed.controls(ControlType.GAP)
+    assert at(11, 0) < gap.control.fields["from_ns"] < gap.control.fields["until_ns"]
+    assert "behind the journal: receive times go on from its last record" in feed.log.read_text()
 
-    def blob(self, sha256: str) -> bytes:
-        return self._reader.blob(sha256)
+
+def test_a_journal_folder_that_cannot_be_written_ends_it_at_once(feed: NumberedFeed) -> None:
+    place = feed.data / "journal"
+    if os.geteuid():
+        place.mkdir(mode=0o500)
+    else:
+        place.symlink_to("/sys")  # which takes no file from anybody
+    feed.write_token(GOOD_TOKEN)
+    feed.process = start_command(feed.log, feed.environment, "feed")
+    assert feed.wait() == 2
+    assert f"cannot write {place / SHARD}: Permission denied" in feed.log.read_text()
+    assert feed.exchange.attempts == []

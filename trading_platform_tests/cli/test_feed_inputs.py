@@ -7,8 +7,9 @@ import pytest
 from trading_platform.batch.instrument_dump import dump_csv
 from trading_platform.batch.reference import choose_universe, universe_rows
 from trading_platform.cli.feed_inputs import (
-    AddedTokens,
     SocketPlan,
+    UniverseChange,
+    UniverseFile,
     plan_sockets,
     planned_classes,
     read_day,
@@ -93,25 +94,48 @@ def test_the_plan_says_whose_hours_its_instruments_keep() -> None:
     assert planned_classes(both, tokens) == {SessionClass.NSE_CASH: 2, SessionClass.MCX: 1}
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"add": 3}', b"\xff", b'{"remove": []}', b"null"])
-def test_a_file_of_added_tokens_that_is_none_is_named_once(tmp_path: Path, content: bytes) -> None:
+def test_a_change_is_measured_by_the_plan_and_takes_the_place_of_the_one_before() -> None:
+    plan = SocketPlan([(1, 2), (3, 4)], per_socket=2, most_sockets=3)
+    assert plan.change(UniverseChange(add=(5, 6), remove=(2, 9))) == ({0: (2,)}, {0: (5,), 2: (6,)})
+    assert plan.sockets == [(1, 5), (3, 4), (6,)]
+    assert plan.change(UniverseChange(add=(6,), remove=(3,))) == ({0: (5,), 1: (3,)}, {0: (2,)})
+    assert plan.change(UniverseChange()) == ({2: (6,)}, {1: (3,)})
+    assert plan.sockets == [(1, 2), (4, 3), ()]
+    assert plan.change(UniverseChange()) == ({}, {})
+
+
+def test_tokens_that_found_no_room_find_it_when_others_are_removed() -> None:
+    plan = SocketPlan([(1, 2)], per_socket=2, most_sockets=1)
+    assert plan.change(UniverseChange(add=(3,))) == ({}, {})
+    assert plan.refused == {3}
+    assert plan.change(UniverseChange(add=(3,), remove=(1,))) == ({0: (1,)}, {0: (3,)})
+    assert plan.refused == set()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"add": 3}', b"\xff", b"{}", b"null", b'{"add": [257], "removes": []}', b'{"add": null}']
+)
+def test_a_file_of_the_universe_that_is_none_is_named_once(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "k1.universe.json"
     path.write_bytes(content)
-    watched = AddedTokens(path, day(3))
-    tokens, wrong = watched.changed()
-    assert tokens == []
-    assert "nothing is added" in str(wrong)
-    assert watched.changed() == ([], None)
+    watched = UniverseFile(path, day(3))
+    change, wrong = watched.changed()
+    assert change is None
+    assert "nothing is changed" in str(wrong)
+    assert watched.changed() == (None, None)
 
 
-def test_added_tokens_are_read_when_they_change(tmp_path: Path) -> None:
+def test_the_file_of_the_universe_is_read_when_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "k1.universe.json"
-    watched = AddedTokens(path, day(3))
-    assert watched.changed() == ([], None)
-    path.write_text('{"add": [257, 513]}')
-    assert watched.changed() == ([257, 513], None)
-    assert watched.changed() == ([], None)
-    path.write_text('{"add": [769, 999999, "x", true]}')
-    tokens, wrong = watched.changed()
-    assert tokens == [769]
-    assert "3 are not in the day's dump: 999999, x, True" in str(wrong)
+    watched = UniverseFile(path, day(3))
+    assert watched.changed() == (None, None)
+    path.write_text('{"add": [257, 513], "remove": [769]}')
+    assert watched.changed() == (UniverseChange((257, 513), (769,)), None)
+    assert watched.changed() == (None, None)
+    path.write_text('{"add": [769, 999999, "x", true, 257], "remove": [8, 257]}')
+    change, wrong = watched.changed()
+    assert change == UniverseChange((769,), ())
+    assert "4 are not in the day's dump: 999999, x, True, 8" in str(wrong)
+    assert "1 are added and removed, so neither: 257" in str(wrong)
+    path.unlink()
+    assert watched.changed() == (None, None)

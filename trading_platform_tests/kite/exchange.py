@@ -51,8 +51,8 @@ class Exchange:
         self.redirect: str | None = None
         self.good_token = GOOD_TOKEN
         self.number = 0
-        self.paused = False
-        self._frame_seconds, self._heartbeat_ns = frame_seconds, int(heartbeat_seconds * NS_PER_SECOND)
+        self.paused = self.fair = False
+        self.frame_seconds, self._heartbeat_ns = frame_seconds, int(heartbeat_seconds * NS_PER_SECOND)
         self._server: Server | None = None
         self._stopping = threading.Event()
 
@@ -84,6 +84,8 @@ class Exchange:
                 client.messages.append(parsed)
                 if parsed["a"] == "subscribe":
                     client.tokens += parsed["v"]
+                elif parsed["a"] == "unsubscribe":
+                    client.tokens = [token for token in client.tokens if token not in parsed["v"]]
         except ConnectionClosed:
             pass
 
@@ -102,7 +104,7 @@ class Exchange:
 
     def _run_market(self) -> None:
         beaten = 0
-        while not self._stopping.wait(self._frame_seconds):
+        while not self._stopping.wait(self.frame_seconds):
             beat = elapsed_ns() - beaten >= self._heartbeat_ns
             beaten = elapsed_ns() if beat else beaten
             self.number += not self.paused
@@ -110,10 +112,13 @@ class Exchange:
                 if client.silent:
                     continue
                 if client.tokens and not self.paused:
-                    if _send(client, numbered_frame(client.tokens[0], self.number)):
+                    if _send(client, numbered_frame(self._token_for(client), self.number)):
                         client.sent.append(self.number)
                 elif beat:
                     _send(client, HEARTBEAT)
+
+    def _token_for(self, client: Client) -> int:
+        return client.tokens[self.number % len(client.tokens) if self.fair else 0]
 
 
 def _send(client: Client, payload: bytes | str) -> bool:

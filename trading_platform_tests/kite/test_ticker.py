@@ -329,3 +329,23 @@ def test_added_tokens_take_two_messages_and_stay_after_a_reconnect(exchange: Exc
         exchange.clients[0].connection.close()
         wait_until(lambda: len(exchange.clients) == 2 and len(exchange.clients[1].messages) == 2)
         assert exchange.clients[1].messages[0] == {"a": "subscribe", "v": [*TOKENS, 738561]}
+
+
+def test_removed_tokens_take_one_message_and_stay_away_after_a_reconnect(exchange: Exchange) -> None:
+    with running_ticker(exchange.root) as rig:
+        wait_until(lambda: len(rig.listener.all("payload")) > 2)
+        rig.ticker.remove((TOKENS[1], 5))
+        rig.ticker.remove((5,))
+        wait_until(lambda: len(exchange.clients[0].messages) == 3)
+        assert exchange.clients[0].messages[2] == {"a": "unsubscribe", "v": [TOKENS[1]]}
+        assert rig.listener.all("subscribed") == [TOKENS, TOKENS[:1]]
+        exchange.clients[0].connection.close()
+        wait_until(lambda: len(exchange.clients) == 2 and len(exchange.clients[1].messages) == 2)
+        assert exchange.clients[1].messages[0] == {"a": "subscribe", "v": [TOKENS[0]]}
+        rig.ticker.remove(TOKENS)
+        wait_until(lambda: len(exchange.clients[1].messages) == 3)
+        # nothing to subscribe, nothing to ask; heartbeats show that the socket lives
+        exchange.clients[1].connection.close()
+        heard = len(rig.listener.all("payload"))
+        wait_until(lambda: len(exchange.clients) == 3 and len(rig.listener.all("payload")) > heard + 3)
+        assert exchange.clients[2].messages == []

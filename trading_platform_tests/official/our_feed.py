@@ -11,7 +11,7 @@ from unittest.mock import patch
 from pydantic import SecretStr
 
 from trading_platform.cli import feed_session
-from trading_platform.cli.feed import published_clock
+from trading_platform.cli.feed_clock import published_clock
 from trading_platform.cli.feed_inputs import SocketPlan
 from trading_platform.cli.feed_report import FeedReport
 from trading_platform.cli.feed_session import FeedSession

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading_platform.errors import JournalDamaged, JournalError
+from trading_platform.errors import JournalDamaged, JournalError, JournalWriteFailed
 from trading_platform.storage.journal_segments import (
     SEGMENT_HEADER_BYTES,
     Damage,
@@ -17,6 +17,7 @@ from trading_platform.storage.journal_segments import (
     journal_sessions,
     list_segments,
     make_folder,
+    require_writable,
     write_durably,
 )
 
@@ -74,6 +75,14 @@ def test_files_and_folders_are_for_this_user_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((folder / "file").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_whether_journals_can_be_written_is_known_before_one_is(tmp_path: Path) -> None:
+    require_writable(tmp_path / "journal", "k1")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "journal").write_text("a file")
+    with pytest.raises(JournalWriteFailed, match="journal/k1: Not a directory"):
+        require_writable(tmp_path / "journal", "k1")
 
 
 def test_damage_says_what_is_missing() -> None:

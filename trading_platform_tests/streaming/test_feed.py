@@ -168,6 +168,29 @@ def test_a_first_connection_is_no_gap(made: Rig) -> None:
     assert made.gaps() == []
 
 
+def test_what_is_subscribed_again_names_the_time_in_which_it_was_not(made: Rig) -> None:
+    made.connect(100, tokens=(1, 2, 3))
+    made.feed.subscribed(0, (1,), 110 * S)
+    made.feed.subscribed(0, (1,), 115 * S)
+    made.feed.subscribed(1, (2,), 120 * S)  # it may be another socket
+    made.feed.subscribed(0, (1, 3), 130 * S)
+    records = made.records()
+    reason = "were not subscribed meanwhile"
+    assert [one[1] for one in records if one[0] is ControlType.GAP] == [
+        {"from_ns": 110 * S, "until_ns": 120 * S, "tokens": [2], "reason": reason},
+        {"from_ns": 110 * S, "until_ns": 130 * S, "tokens": [3], "reason": reason},
+    ]
+    assert made.feed.counters.gaps == 0  # nothing was lost that was wanted
+
+
+def test_what_was_left_out_since_the_start_is_named_when_it_is_subscribed(tmp_path: Path) -> None:
+    tail = JournalTail(last_ns=90 * S)
+    for made in rig(tmp_path, Away(), tail=tail, left_out=(7,)):
+        made.connect(100)
+        made.feed.subscribed(0, (*TOKENS, 7), 110 * S)
+        assert [(gap["from_ns"], gap["until_ns"], gap["tokens"]) for gap in made.gaps()] == [(90 * S, 110 * S, [7])]
+
+
 def test_a_stalled_disk_costs_one_named_run_and_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for made in rig(tmp_path, Away(), queue_bytes=100_000):
         stalled = [True]

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from trading_platform.cli.engine import EngineWorker, Stop
-from trading_platform.cli.feed import FeedWorker, published_clock
+from trading_platform.cli.feed import FeedWorker
+from trading_platform.cli.feed_clock import published_clock
 from trading_platform.market.clock import Clock, elapsed_ns, pause
 from trading_platform.settings import Settings, load_settings
 from trading_platform.simulator.exchange.accounts import Credentials
