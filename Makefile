@@ -6,11 +6,12 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v >/dev/null 2>&1 && python$$v -c 'import venv, ensurepip' 2>/dev/null && { echo python$$v; break; }; done || true)
 PYTHON := $(or $(PYTHON),python3)
 ARGS ?=
+SEEDS ?= 200
 # of pytest; 0 runs the tests in one, for a debugger
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test format lint types contracts unit bounds bench torture kiteconnectjs lock clean
+.PHONY: help setup demo test format lint types contracts unit bounds bench torture fuzz kiteconnectjs lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -58,9 +59,16 @@ bench: setup  ## loads, latencies and ratios to a peer in the same run, as JSON
 	$(BIN)/trading-platform bench --json $(ARGS)
 	$(BIN)/python -m trading_platform_tests.benchmarks
 
-torture: setup  ## crash 200 seeds
-	$(BIN)/python -m trading_platform_tests.torture.crashes --seeds 200 $(ARGS)
+torture: setup  ## kill everything at random, 200 seeds (SEEDS); faults of the official client; mutated frames; fuzz
+	$(BIN)/python -m trading_platform_tests.torture.crashes --seeds $(SEEDS)
+	$(BIN)/python -m trading_platform_tests.torture.feed_crashes --seeds $(SEEDS)
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m trading_platform_tests.torture.mutated_frames
 	$(BIN)/python -m trading_platform_tests.official
+	$(MAKE) fuzz
+
+fuzz: setup  ## let a coverage-guided fuzzer loose on everything that parses (installs atheris, which Linux has)
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	$(BIN)/python -m trading_platform_tests.torture.coverage_fuzz $(ARGS)
 
 kiteconnectjs: setup  ## the exchange against the official JavaScript client; needs Node.js 20 or newer and npm
 	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \

@@ -27,6 +27,25 @@ def test_the_cache_folder_follows_the_bounds_check_switch(tmp_path: Path) -> Non
     assert _cache(tmp_path, NUMBA_BOUNDSCHECK="0").stdout == plain.stdout
 
 
+BEYOND = """
+import numpy as np
+from trading_platform.wire.kite_packets import _u16
+_u16(np.zeros(3, np.uint8)[:2], 1)
+"""
+
+
+def test_the_switch_makes_the_decoder_itself_refuse_what_lies_beyond() -> None:
+    # a view of three bytes: without the checks the third is read and nothing happens
+    def run(switch: str) -> str:
+        environment = {**os.environ, "NUMBA_BOUNDSCHECK": switch}
+        return subprocess.run(
+            [sys.executable, "-c", BEYOND], env=environment, capture_output=True, text=True, check=False
+        ).stderr
+
+    assert "IndexError" in run("1")
+    assert run("0") == ""
+
+
 def test_the_cache_folder_is_private(tmp_path: Path) -> None:
     folder = Path(_cache(tmp_path).stdout.strip())
     assert folder.stat().st_mode & 0o777 == 0o700

@@ -8,43 +8,16 @@ from hypothesis import strategies as st
 from trading_platform.wire.kite_packets import (
     DAMAGE,
     TICK,
-    DamageKind,
     damage_capacity,
     decode,
     decode_frame,
     tick_capacity,
 )
 from trading_platform_tests.wire.official_client import KNOWN_LENGTHS, expected_rows, frame, packets, rows, words
+from trading_platform_tests.wire.plain_walk import MISSING, TRAILING, TRUNCATED, UNKNOWN, found, walk
 
-UNKNOWN, TRUNCATED, TRAILING, MISSING = DamageKind
 LTP = words(408065, 157315)
 OTHER = words(256265, 2340685)
-
-
-def walk(payload: bytes) -> tuple[list[bytes], list[tuple[int, int, int, int]]]:
-    """Split a payload the plain way: the good packets, and damage as (offset, length, packets, kind)."""
-    good: list[bytes] = []
-    damage: list[tuple[int, int, int, int]] = []
-    left = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 0
-    rest, at = payload[2:], 2
-    while left and rest:
-        size = int.from_bytes(rest[:2], "big")
-        if len(rest) < 2 or size > len(rest) - 2:
-            return good, [*damage, (at, len(rest), left, TRUNCATED)]
-        if size in KNOWN_LENGTHS:
-            good.append(rest[2 : 2 + size])
-        else:
-            damage.append((at + 2, size, 1, UNKNOWN))
-        rest, at, left = rest[2 + size :], at + 2 + size, left - 1
-    if left:
-        damage.append((at, 0, left, MISSING))
-    if rest:
-        damage.append((at, len(rest), 0, TRAILING))
-    return good, damage
-
-
-def found(damage: np.ndarray) -> list[tuple[int, int, int, int]]:
-    return damage[["offset", "length", "packets", "kind"]].tolist()
 
 
 @st.composite
@@ -83,6 +56,52 @@ def test_every_byte_and_every_packet_is_accounted_for(payload: bytes) -> None:
         assert len(ticks) + int(damage["packets"].sum()) == int.from_bytes(payload[:2], "big")
     else:
         assert len(ticks) == len(damage) == 0
+
+
+any_packet = st.sampled_from(KNOWN_LENGTHS).flatmap(lambda length: st.binary(min_size=length, max_size=length))
+
+
+@st.composite
+def mutated_frames(draw: st.DrawFn) -> tuple[list[bytes], bytes]:
+    """Draw good packets, and their frame cut, flipped, overwritten, grown, or with a wrong length or count."""
+    bodies = draw(st.lists(any_packet, min_size=1, max_size=12))
+    payload = bytearray(frame(*bodies))
+    at = draw(st.integers(2, len(payload) - 1))
+    kind = draw(st.sampled_from(["cut", "flip", "overwrite", "insert", "delete", "length", "count"]))
+    if kind == "cut":
+        del payload[at:]
+    elif kind == "flip":
+        payload[at] ^= 1 << draw(st.integers(0, 7))
+    elif kind == "count":
+        payload[:2] = draw(st.integers(0, 65535)).to_bytes(2, "big")
+    elif kind == "length":
+        before = draw(st.integers(0, len(bodies) - 1))
+        at = 2 + sum(2 + len(body) for body in bodies[:before])
+        payload[at : at + 2] = draw(st.sampled_from([0, 1, 9, 164, 492, 65535])).to_bytes(2, "big")
+    else:
+        others = frame(*draw(st.lists(any_packet, min_size=1, max_size=3)))
+        payload[at : at if kind == "insert" else at + draw(st.integers(1, 300))] = b"" if kind == "delete" else others
+    return bodies, bytes(payload)
+
+
+def untouched(bodies: list[bytes], payload: bytes) -> int:
+    """Count the packets before the first byte that differs, as far as the payload still announces them."""
+    whole = frame(*bodies)
+    same = next((at for at in range(2, len(whole)) if payload[at : at + 1] != whole[at : at + 1]), len(whole))
+    ends = np.cumsum([2 + len(body) for body in bodies]) + 2
+    return min(int(np.searchsorted(ends, same, side="right")), int.from_bytes(payload[:2], "big"))
+
+
+@settings(deadline=None, max_examples=200)
+@given(mutated_frames())
+def test_packets_before_the_damage_are_those_of_the_whole_frame(mutated: tuple[list[bytes], bytes]) -> None:
+    bodies, payload = mutated
+    whole, none = decode(frame(*bodies))
+    ticks, _ = decode(payload)
+    kept = untouched(bodies, payload)
+    assert (len(whole), len(none)) == (len(bodies), 0)
+    assert ticks[:kept].tobytes() == whole[:kept].tobytes()
+    assert len(ticks) >= kept
 
 
 @settings(deadline=None)
