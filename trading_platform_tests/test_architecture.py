@@ -23,7 +23,6 @@ PROVEN_ELSEWHERE = {
     "definitions.py": "test_definitions.py",
     "settings.py": "test_settings.py",
     # proven as the whole process that they are parts of
-    "cli/feed_session.py": "cli/test_feed.py",
     "cli/bench_feed.py": "cli/test_bench_load.py",
     "cli/bench_stack.py": "cli/test_bench_load.py",
     # what only the pass calls is compiled without an entry from Python, and proven through it
