@@ -10,6 +10,7 @@ from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_patterns import patterns
 from trading_platform.orchestration.asset_reference import instruments, subscription_universe
 from trading_platform.orchestration.asset_volume import volume_baselines
+from trading_platform.orchestration.job_migrate_redis import migrate_redis_job
 from trading_platform.orchestration.jobs import platform_jobs
 from trading_platform.orchestration.live_check import live_equals_replay
 from trading_platform.orchestration.resources import platform_resources
@@ -40,8 +41,9 @@ CHECKS = (
 
 def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.Definitions:
     """Return all definitions; `overrides` replace resources by name (lake, redis_manager, kite, journals, ...)."""
-    resources = {**platform_resources(settings or load_settings()), **overrides}
-    jobs = platform_jobs([*ASSETS, *CHECKS], resources)
+    settings = settings or load_settings()
+    resources = {**platform_resources(settings), **overrides}
+    jobs = [*platform_jobs([*ASSETS, *CHECKS], resources), migrate_redis_job(settings.data_dir)]
     by_name = {job.name: job for job in jobs}
     return dg.Definitions(
         assets=ASSETS,

@@ -123,3 +123,27 @@ class ExchangeRefusal(PlatformError):
     def __init__(self, message: str, *, status: int, error_type: str) -> None:
         super().__init__(message)
         self.status, self.error_type = status, error_type
+
+
+class MigrationRefused(PlatformError):
+    """A migration that must not begin or go on: wrong servers, an unknown layout, files of another migration."""
+
+
+class MigrationLocked(MigrationRefused):
+    """Another process works on this migration."""
+
+
+class MigrationFileDamaged(MigrationRefused):
+    """The plan or the ledger of a migration fails its checksums."""
+
+
+class BadKeyPattern(PlatformError):
+    """A pattern of legacy keys that cannot be read in one way."""
+
+
+class AmbiguousRules(PlatformError):
+    """Two rules of a legacy layout that could take the same key."""
+
+
+class UndecodableValue(PlatformError):
+    """A legacy value that is not what its family should hold; the message names the field."""

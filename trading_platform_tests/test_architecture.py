@@ -25,6 +25,16 @@ PROVEN_ELSEWHERE = {
     # proven as the whole process that they are parts of
     "cli/bench_feed.py": "cli/test_bench_load.py",
     "cli/bench_stack.py": "cli/test_bench_load.py",
+    # tables of rules are proven as the layouts that they make up
+    "migration/analytics_families.py": "migration/test_layouts.py",
+    "migration/layout_l3.py": "migration/test_layouts.py",
+    "migration/layout_l4.py": "migration/test_layouts.py",
+    "migration/market_families.py": "migration/test_layouts.py",
+    "migration/user_families.py": "migration/test_layouts.py",
+    "migration/volume_families.py": "migration/test_layouts.py",
+    "storage/migration/context.py": "storage/migration/test_planning.py",
+    "storage/migration/copies.py": "storage/migration/test_running.py",
+    "storage/migration/settling.py": "storage/migration/test_undoing.py",
     # what only the pass calls is compiled without an entry from Python, and proven through it
     "calc/kernel.py": "calc/test_averages.py",
     "calc/bars.py": "calc/test_session_reference.py",

@@ -2,9 +2,9 @@
 
 import sys
 
-from trading_platform_tests.benchmarks import bench_journal, bench_pass
+from trading_platform_tests.benchmarks import bench_journal, bench_migrate, bench_pass
 
-for name, bench in (("pass", bench_pass), ("journal", bench_journal)):
+for name, bench in (("pass", bench_pass), ("journal", bench_journal), ("migrate", bench_migrate)):
     sys.stdout.write(f"-- {name}\n")
     sys.stdout.flush()
     bench.main()
