@@ -2,7 +2,8 @@
 
 A bar's path is open, one extreme, the other, close (the low first when the bar rises); an extreme that open or close
 already touches needs no tick of its own. The bar's volume is shared out over its ticks, so a share traded alone
-belongs to the last of them. What a bar does not tell (depth, waiting quantities) is made up, the same every time.
+belongs to the last of them. What a bar does not tell (depth, waiting quantities, open interest) is made up, the same
+every time.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading_platform.market.bar_rules import MAX_PRICE_WORD
+from trading_platform.simulator.open_interest import bar_interest
 from trading_platform.simulator.scatter import scatter
 from trading_platform.wire.kite_packets import DEPTH_ROWS, TICK, Mode, Segment, Ticks, price_divisor
 from trading_platform.wire.records import NULL_INT
@@ -59,6 +61,9 @@ class TickColumns:
     high_word: Ints
     low_word: Ints
     open_word: Ints
+    interest: Ints
+    highest_interest: Ints
+    lowest_interest: Ints
 
     def __len__(self) -> int:
         return len(self.bar)
@@ -79,6 +84,7 @@ def spread_bars(bars: SessionBars) -> TickColumns:
     traded = np.where(place == first, volume, np.diff(volume, prepend=0))
     last = np.maximum.accumulate(np.where(traded > 0, place, -1))
     last = np.where(last < first, -1, last)
+    interest = bar_interest(bars.token, bars.start, bars.volume, bars.lot)[bar]
     columns = TickColumns(
         bar=bar,
         time=time,
@@ -90,6 +96,9 @@ def spread_bars(bars: SessionBars) -> TickColumns:
         high_word=_running_highest(word, group),
         low_word=-_running_highest(-word, group),
         open_word=word[first],
+        interest=interest,
+        highest_interest=_running_highest(interest, group),
+        lowest_interest=-_running_highest(-interest, group),
     )
     return _sorted_by_time(columns, bars)
 
@@ -107,6 +116,9 @@ def tick_rows(bars: SessionBars, columns: TickColumns, begin: int, end: int) -> 
     rows["last_quantity"] = columns.last_quantity[part]
     rows["average_price"] = columns.average_word[part] / divisor
     rows["volume"] = columns.volume[part]
+    rows["open_interest"] = columns.interest[part]
+    rows["open_interest_day_high"] = columns.highest_interest[part]
+    rows["open_interest_day_low"] = columns.lowest_interest[part]
     rows["open"], rows["close"] = columns.open_word[part] / divisor, bars.previous_close[bar]
     rows["high"], rows["low"] = columns.high_word[part] / divisor, columns.low_word[part] / divisor
     rows["last_trade_time"], rows["exchange_time"] = columns.last_trade_time[part], columns.time[part]

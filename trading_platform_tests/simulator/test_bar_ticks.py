@@ -108,3 +108,19 @@ def test_the_instruments_of_a_minute_are_mixed() -> None:
     assert per_second.min() > 0
     assert per_second.max() < 40
     assert (np.diff(spread.bar) != 1).sum() > 600
+
+
+def test_open_interest_changes_from_bar_to_bar_where_something_expires() -> None:
+    bars = [MadeBar(token, minute, (100, 110, 95, 105), 75_000) for token in (STOCK, OPTION) for minute in range(20)]
+    session = columns(bars, 75)
+    spread = spread_bars(session)
+    packets = [one for one in official_ticks(encode_frame(tick_rows(session, spread, 0, len(spread)))) if one["oi"]]
+    assert {one["instrument_token"] for one in packets} == {OPTION}
+    levels = [one["oi"] for one in packets]
+    assert len(packets) == 20 * 4
+    # it stands still within a bar and moves by whole lots between two
+    assert [levels[at : at + 4] for at in range(0, 80, 4)] == [[levels[at]] * 4 for at in range(0, 80, 4)]
+    assert len(set(levels)) > 10
+    assert all(level % 75 == 0 for level in levels)
+    assert [one["oi_day_high"] for one in packets] == np.maximum.accumulate(levels).tolist()
+    assert [one["oi_day_low"] for one in packets] == np.minimum.accumulate(levels).tolist()

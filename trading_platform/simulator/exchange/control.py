@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from trading_platform.simulator.exchange.accounts import Accounts, input_refusal
 from trading_platform.simulator.exchange.clock import ExchangeClock
-from trading_platform.simulator.exchange.faults import read_fault
+from trading_platform.simulator.exchange.faults import FaultKind, Upstream, read_fault
 from trading_platform.simulator.exchange.limits import RateLimits
 from trading_platform.simulator.exchange.rest import success
 from trading_platform.simulator.exchange.sockets import Sockets
@@ -28,10 +28,12 @@ class Control:
         *,
         accounts: Accounts,
         limits: RateLimits,
+        upstream: Upstream,
         planted: Sequence[Mapping[str, Any]],
         session: Mapping[str, Any],
     ) -> None:
         self._sockets, self._clock, self._accounts, self._limits = sockets, clock, accounts, limits
+        self._upstream = upstream
         self._planted, self._session = [dict(one) for one in planted], dict(session)
 
     def routes(self) -> list[Route]:
@@ -62,14 +64,19 @@ class Control:
         return success({"sockets": self._sockets.ledger.published(), "refused_requests": dict(self._limits.refused)})
 
     async def _show_faults(self, _request: Request) -> Response:
-        return success(self._sockets.fault_counts())
+        return success(self._sockets.fault_counts() | dict(self._upstream.counts))
 
     async def _add_fault(self, request: Request) -> Response:
-        return success({"sockets": self._sockets.add_fault(read_fault(await _json(request)))})
+        fault = read_fault(await _json(request))
+        if fault.kind is FaultKind.BAD_UPSTREAM:
+            self._upstream.turn_bad(fault)
+            return success({"sockets": 0})
+        return success({"sockets": self._sockets.add_fault(fault)})
 
-    async def _clear_faults(self, _request: Request) -> Response:
+    async def _clear_faults(self, request: Request) -> Response:
         self._sockets.clear_faults()
-        return success(self._sockets.fault_counts())
+        self._upstream.clear()
+        return await self._show_faults(request)
 
     async def _send_text(self, request: Request) -> Response:
         body = await _json(request)

@@ -1,4 +1,4 @@
-"""What can go wrong on a socket on purpose; every time it does it is counted."""
+"""What can go wrong on purpose, on a socket or behind REST; every time it does it is counted."""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ class FaultKind(StrEnum):
     SLOW_DRAIN = "slow_drain"
     REFUSE_TOKEN = "refuse_token"  # noqa: S105
     WRONG_LENGTH = "wrong_length"
+    BAD_UPSTREAM = "bad_upstream"
 
 
 _DAMAGE = (FaultKind.TRUNCATE, FaultKind.DUPLICATE, FaultKind.REORDER, FaultKind.WRONG_LENGTH)
@@ -32,7 +33,7 @@ _DAMAGE = (FaultKind.TRUNCATE, FaultKind.DUPLICATE, FaultKind.REORDER, FaultKind
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault as asked for: on one socket or all, for so many frames, or for so many real seconds.
+    """A fault as asked for: on one socket or all, for so many frames (or REST calls), or for so many real seconds.
 
     `value` is bytes per second of a slow drain, bytes kept of a truncated frame, or the wrong length of a packet.
     """
@@ -66,6 +67,32 @@ def read_fault(body: Any) -> Fault:
     if not numeric or any(type(number) is not int or number < 0 for number in whole.values()):
         raise ExchangeRefusal("socket, count, seconds, value are numbers", status=400, error_type="InputException")
     return Fault(FaultKind(body["kind"]), seconds=seconds, **whole)
+
+
+class Upstream:
+    """What stands behind REST; while it is bad every call is answered as Kite does when it cannot read its answer."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._calls = self._until_ns = 0
+
+    def turn_bad(self, fault: Fault) -> None:
+        """Answer so many calls badly, or all of so many seconds."""
+        if fault.seconds is None:
+            self._calls += fault.count
+        else:
+            self._until_ns = fault.until_ns
+
+    def clear(self) -> None:
+        """Answer well again."""
+        self._calls = self._until_ns = 0
+
+    def ask(self) -> None:
+        """Raise the refusal of a call that is answered badly."""
+        if self._calls or elapsed_ns() < self._until_ns:
+            self._calls = max(0, self._calls - 1)
+            self.counts[str(FaultKind.BAD_UPSTREAM)] += 1
+            raise ExchangeRefusal("Gateway returned no usable answer.", status=502, error_type="DataException")
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Historical candles: bars of past sessions and of the one that runs, gathered into Kite's intervals."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -13,6 +14,7 @@ from trading_platform.market.sessions import SessionTable
 from trading_platform.simulator.bar_ticks import SECONDS_PER_BAR, SessionBars
 from trading_platform.simulator.exchange.accounts import input_refusal
 from trading_platform.simulator.exchange.market import Market
+from trading_platform.simulator.open_interest import bar_interest
 
 DAY = "day"
 MINUTES = {
@@ -54,6 +56,7 @@ class _Bar:
     low: float
     close: float
     volume: int
+    open_interest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,10 @@ class Asked:
 
 
 class History:
-    """Candles up to now; sessions that are over come from `load` when they are asked for, and are kept."""
+    """Candles up to now; sessions that are over come from `load` when they are asked for, and are kept.
+
+    Several threads may ask.
+    """
 
     def __init__(
         self,
@@ -83,6 +89,7 @@ class History:
         self._market, self._day, self._table = market, day, table
         self._past, self._load = tuple(past), load
         self._loaded: dict[date, PastSession] = {}
+        self._loading = threading.Lock()
 
     def candles(self, asked: Asked, second: int) -> list[Candle]:
         """Return the candles whose start lies within the request; raise the refusals that Kite gives."""
@@ -113,11 +120,12 @@ class History:
         return list(_of_token(past.bars, token))
 
     def _session(self, on: date) -> PastSession:
-        if on not in self._loaded:
-            if self._load is None:
-                raise input_refusal(f"no data of {on}")
-            self._loaded[on] = self._load(on)
-        return self._loaded[on]
+        with self._loading:
+            if on not in self._loaded:
+                if self._load is None:
+                    raise input_refusal(f"no data of {on}")
+                self._loaded[on] = self._load(on)
+            return self._loaded[on]
 
     def _bars_today(self, token: int, second: int) -> Iterator[_Bar]:
         """Yield the bars that are over, and the one that is being made as its ticks have it so far."""
@@ -137,6 +145,7 @@ class History:
                 float(prices.min()),
                 float(prices[-1]),
                 int(rows["volume"].max()) - prior,
+                int(rows["open_interest"][-1]),
             )
 
     def _gathered(self, bars: list[_Bar], asked: Asked, start_of: Callable[[_Bar], int]) -> Iterator[Candle]:
@@ -171,13 +180,13 @@ def _near(future: Instrument, day: InstrumentDay) -> int:
 def _of_token(bars: SessionBars, token: int) -> Iterator[_Bar]:
     begin, end = np.searchsorted(bars.token, [token, token + 1])
     part = slice(int(begin), int(end))
-    columns = (bars.start, bars.open, bars.high, bars.low, bars.close, bars.volume)
-    for values in zip(*(column[part].tolist() for column in columns), strict=True):
+    columns = [column[part] for column in (bars.start, bars.open, bars.high, bars.low, bars.close, bars.volume)]
+    interest = bar_interest(bars.token[part], bars.start[part], bars.volume[part], bars.lot[part])
+    for values in zip(*(column.tolist() for column in (*columns, interest)), strict=True):
         yield _Bar(*values)
 
 
 def _candle(start: int, bars: list[_Bar], *, with_oi: bool) -> Candle:
-    # the synthetic market and bar files know no open interest; Kite writes zero then
     return [
         f"{from_ns(start * NS_PER_SECOND):%Y-%m-%dT%H:%M:%S%z}",
         bars[0].open,
@@ -185,7 +194,7 @@ def _candle(start: int, bars: list[_Bar], *, with_oi: bool) -> Candle:
         min(bar.low for bar in bars),
         bars[-1].close,
         sum(bar.volume for bar in bars),
-        *([0] if with_oi else []),
+        *([bars[-1].open_interest] if with_oi else []),
     ]
 
 

@@ -18,6 +18,7 @@ from trading_platform.simulator.bar_ticks import (
     spread_bars,
     tick_rows,
 )
+from trading_platform.simulator.open_interest import opening_interest
 from trading_platform.wire.kite_packets import DEPTH_ROWS, TICK, Mode, Segment, Ticks
 
 _APART = 1 << 34
@@ -55,6 +56,7 @@ class Market:
         self.tokens: Ints = np.unique(bars.token)
         first_bar = np.searchsorted(bars.token, self.tokens)
         self._previous_close: Floats = bars.previous_close[first_bar]
+        self._opening_interest = opening_interest(bars.token[first_bar], bars.lot[first_bar])
         place = np.searchsorted(self.tokens, bars.token[self._columns.bar])
         self._place: Ints = place
         self._block = self._block_begin = UNKNOWN
@@ -142,6 +144,8 @@ class Market:
         rows["is_index"] = (token & 0xFF) == int(Segment.INDICES)
         for name in ("last_price", "open", "high", "low", "close"):
             rows[name] = close
+        for name in ("open_interest", "open_interest_day_high", "open_interest_day_low"):
+            rows[name] = self._opening_interest[places]
         rows["last_trade_time"] = rows["exchange_time"] = np.where(close > 0.0, second, 0)
         return rows
 

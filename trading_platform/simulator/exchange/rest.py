@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,6 +16,7 @@ from trading_platform.errors import ExchangeRefusal
 from trading_platform.market.clock import from_ns
 from trading_platform.simulator.exchange.accounts import USER_ID, Accounts, input_refusal, token_refusal
 from trading_platform.simulator.exchange.clock import ExchangeClock
+from trading_platform.simulator.exchange.faults import Upstream
 from trading_platform.simulator.exchange.history import Asked, History
 from trading_platform.simulator.exchange.limits import RateLimits
 from trading_platform.simulator.exchange.quotes import Quotes
@@ -40,6 +42,7 @@ class Rest:
     ) -> None:
         self._accounts, self._clock, self._quotes, self._history = accounts, clock, quotes, history
         self.limits = limits or RateLimits()
+        self.upstream = Upstream()
         self._dumps = {exchange: gzip.compress(content, mtime=0) for exchange, content in dumps.items()}
         self._exchanges = sorted(exchange for exchange in dumps if exchange)
 
@@ -67,7 +70,9 @@ class Rest:
                 raise token_refusal("Incorrect `api_key` or `access_token`.")
             self._accounts.authorize(api_key, access_token)
             self.limits.ask(kind)
-            given = answer(request)
+            self.upstream.ask()
+            # candles may have to make a whole session first, which must not hold up the sockets
+            given = await run_in_threadpool(answer, request) if kind == "historical" else answer(request)
             return given if isinstance(given, Response) else success(given)
 
         return handle

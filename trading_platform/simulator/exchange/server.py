@@ -120,7 +120,15 @@ class Exchange:
             "instruments": len(market.tokens),
             "told_on_sockets": options.pace.tells_time,
         }
-        control = Control(sockets, clock, accounts=accounts, limits=rest.limits, planted=offer.planted, session=session)
+        control = Control(
+            sockets,
+            clock,
+            accounts=accounts,
+            limits=rest.limits,
+            upstream=rest.upstream,
+            planted=offer.planted,
+            session=session,
+        )
         app = Starlette(
             routes=[*control.routes(), *rest.routes()],
             exception_handlers={ExchangeRefusal: refused, HTTPException: not_found},

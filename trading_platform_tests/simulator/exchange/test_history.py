@@ -1,5 +1,6 @@
 from datetime import date
 
+import numpy as np
 import pytest
 
 from trading_platform.errors import ExchangeRefusal
@@ -95,8 +96,20 @@ def test_the_running_minute_is_as_far_as_its_ticks_are() -> None:
     assert len(ask(OTHER, "minute", TODAY, START + 119)) == 2
 
 
-def test_open_interest_is_a_seventh_number() -> None:
+def test_open_interest_is_a_seventh_number_and_that_of_the_packets() -> None:
     assert [len(candle) for candle in ask(FUTURE, "day", BOTH, oi="1")] == [7, 7]
+    market = Market(columns(made()))
+    minutes = ask(FUTURE, "minute", TODAY, oi="1")
+    place = market.places(np.array([FUTURE]))
+    shown = [
+        int(market.rows(market.latest(place, START + 60 * minute + 59))["open_interest"][0]) for minute in range(30)
+    ]
+    assert [candle[6] for candle in minutes] == shown
+    assert len(set(shown)) > 5
+    assert ask(FUTURE, "5minute", TODAY, oi="1")[0][6] == shown[4]
+    forming = ask(FUTURE, "minute", TODAY, START + 3 * 60 + 59, oi="1")
+    assert [candle[6] for candle in forming] == shown[:4]
+    assert {candle[6] for candle in ask(STOCK, "minute", TODAY, oi="1")} == {0}
 
 
 def test_continuous_data_follows_the_nearest_future() -> None:
