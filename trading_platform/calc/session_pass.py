@@ -37,11 +37,14 @@ from trading_platform.market.instruments import InstrumentDay
 from trading_platform.wire.blocks import decode_block, encode_block
 from trading_platform.wire.journal_records import Control, ControlType, RecordBatch, RecordKind, decode_control
 from trading_platform.wire.kite_layout import damage_capacity, tick_capacity
-from trading_platform.wire.records import BAR, INDICATOR, Rows
+from trading_platform.wire.records import BAR, INDICATOR, LATEST, SIGNAL, Rows, Schema
 
 STATE_KIND, STATE_VERSION = "engine_state", 3
 _FIRST_FRAME_BYTES = 64 * 1024
 _FAMILIES = ("bars", "indicators", "signals", "features")
+_KEPT = (BAR, INDICATOR, SIGNAL)
+_RAW_LATEST = np.dtype(f"V{LATEST.dtype.itemsize}")
+_NOTHING = {schema.name: np.zeros(0, schema.dtype) for schema in _KEPT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class SessionPass:
         rows = self.memory.latest_dirty[:count].copy()
         self.memory.state[rows, IS_LATEST_DIRTY] = 0.0
         self.memory.scalars[LATEST_DIRTY] = 0
-        return self.memory.latest[rows]
+        return self.memory.latest.view(_RAW_LATEST)[rows].view(LATEST.dtype)  # rows as they are: ten times as fast
 
     def save(self) -> bytes:
         """Return everything that is remembered, as one block."""
@@ -187,7 +190,9 @@ class SessionPass:
     def _missing_before(self, batch: RecordBatch) -> NDArray[np.int64]:
         """Return how many records are missing before each; raise EngineError unless that is none, or tolerated."""
         numbers = batch.table["number"].astype(np.int64)
-        missing: NDArray[np.int64] = np.diff(numbers, prepend=self.position) - 1
+        missing = np.empty_like(numbers)
+        missing[:1] = numbers[:1] - self.position - 1
+        missing[1:] = numbers[1:] - numbers[:-1] - 1
         wrong = np.flatnonzero(missing < 0 if self._tolerant else missing != 0)
         if len(wrong):
             row = int(wrong[0])
@@ -227,9 +232,10 @@ class SessionPass:
             if reached == first:
                 raise EngineError(f"record {batch.table['number'][first]} does not fit into fresh buffers")
             first = reached
-            drained = self._drain()
-            self._setup.gap_bars.keep(drained[BARS])
-            yield drained
+            if self._out.counts.any():
+                drained = self._drain()
+                self._setup.gap_bars.keep(drained[BARS])
+                yield drained
 
     def _drain(self) -> tuple[Rows, ...]:
         out, counts = self._out, self._out.counts
@@ -244,8 +250,7 @@ class SessionPass:
         return drained
 
     def _collect(self, parts: list[tuple[Rows, ...]]) -> Produced:
-        empty = self._drain()
-        bars, indicators, signals = (np.concatenate([empty[k], *(part[k] for part in parts)]) for k in range(3))
+        bars, indicators, signals = (_joined([part[k] for part in parts], schema) for k, schema in enumerate(_KEPT))
         entries = {
             "bars": by_record(bars, BAR),
             "indicators": by_record(indicators, INDICATOR),
@@ -270,3 +275,11 @@ class SessionPass:
     def _fresh_outputs(self) -> Outputs:
         ticks, damage = tick_capacity(self._frame_bytes), damage_capacity(self._frame_bytes)
         return empty_outputs(len(self.memory.tokens), ticks, damage)
+
+
+def _joined(parts: list[Rows], schema: Schema) -> Rows:
+    """Return all rows; most batches give none, and joining arrays of many columns is slow."""
+    found = [rows for rows in parts if len(rows)]
+    if len(found) > 1:
+        return np.concatenate(found)
+    return found[0] if found else _NOTHING[schema.name]

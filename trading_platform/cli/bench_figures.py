@@ -101,7 +101,7 @@ def backlog(arrivals: Arrivals, seen: Seen, span: Span) -> dict[str, Any]:
     held = np.append(0, seen.record)[np.searchsorted(seen.at_ns, at, side="right")]
     behind = np.maximum(received - held, 0).astype(np.float64)
     slope = float(np.polyfit((at - span.begin_ns) / NS_PER_SECOND, behind, 1)[0]) if len(at) > 1 else 0.0
-    rate = np.count_nonzero(span.holds(arrivals.received_ns)) / span.seconds
+    rate = int(np.count_nonzero(span.holds(arrivals.received_ns))) / span.seconds
     growth_ms = 1e3 * slope * span.seconds / rate if rate else 0.0
     return {
         "samples": len(at),

@@ -1,8 +1,9 @@
 """Write what the engine produces to Redis: one transaction a batch, IDs that derive from record numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import redis
 
 from trading_platform.calc.session_pass import Produced, SessionPass
 from trading_platform.errors import BlockFormatError, EngineError, StoreUnavailable
+from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
 from trading_platform.ports import HeldOutputs
+from trading_platform.resp import Line, PackedHash, packed
 from trading_platform.storage.store_errors import store_error
 from trading_platform.wire import redis_keys
-from trading_platform.wire.records import LATEST, SIGNAL, pack_rows
+from trading_platform.wire.records import LATEST, SIGNAL, pack_head
 
 _OUTPUT_KEYS = {
     redis_keys.bars: "XLEN",
@@ -25,6 +28,11 @@ _OUTPUT_KEYS = {
 """Each key, and the command that asks what it holds."""
 
 _FAMILIES = ("bars", "indicators", "signals", "features")
+_STREAMS = ("bars", "signals", "features")
+
+_RAW_LATEST = np.dtype(f"V{LATEST.dtype.itemsize}")
+_RENEW_NS = 60 * NS_PER_SECOND
+"""How often lifetimes of days are renewed."""
 
 
 class RedisEngineOutputs:
@@ -41,8 +49,16 @@ class RedisEngineOutputs:
         self._client: Any = client
         self._keys = {make.__name__: make(shard, session) for make in _OUTPUT_KEYS}
         self._session = session
-        self._stands_at: bytes | None = None
+        self._stands_at: bytes | None = None  # as this object left it
         self._identity = identity
+        self._line = Line(client)
+        key = self._keys["position"]
+        self._look = (packed("WATCH", key), packed("HGET", key, "record"))
+        self._is_watched = False
+        self._seen_at: bytes | None = None  # as the last look found it
+        self._latest = PackedHash(self._keys["latest"], pack_head(LATEST, 1), LATEST.dtype.itemsize)
+        self._lasting: set[str] = set()  # keys that have a lifetime
+        self._renew_at_ns = 0
 
     def held(self) -> HeldOutputs | None:
         """Return how far the outputs reach, None when there are none.
@@ -73,22 +89,25 @@ class RedisEngineOutputs:
     def write(self, state: SessionPass, produced: Produced) -> None:
         """Write what a batch gave and the position that it reaches, all or nothing; raise StoreUnavailable."""
         try:
-            with self._client.pipeline(transaction=True) as pipe:
-                self._refuse_other_position(pipe)
-                pipe.multi()
-                self._add_streams(pipe, produced)
-                self._add_latest(pipe, state)
-                pipe.hset(self._keys["position"], mapping=_position(state, self._identity()))
-                for key in self._keys.values():
-                    pipe.expire(key, redis_keys.SESSION_SECONDS)
-                replies = pipe.execute(raise_on_error=False)
+            if not (self._is_watched and self._line.is_open):
+                self._watched_at(*self._line.ask(b"".join(self._look), len(self._look)))
+            self._refuse_other_position()
+            latest = list(self._latest_rows(state))
+            written = {
+                "position",
+                *(["latest"] if latest else []),
+                *(name for name in _STREAMS if produced.entries[name]),
+            }
+            commands = [*self._streams(produced), *latest, self._reached(state), *self._lifetimes(written)]
+            # the look before the next write is asked for at once: one round trip a batch
+            self._is_watched = False
+            done, look = self._line.transact(commands, behind=self._look)
         except redis.RedisError as error:
             raise StoreUnavailable(f"the outputs up to record {state.position} were not written: {error}") from error
-        faults = [reply for reply in replies if isinstance(reply, Exception)]
-        if faults:
-            raise StoreUnavailable(
-                f"Redis refused {len(faults)} of {len(replies)} writes up to record {state.position}: {faults[0]}"
-            )
+        self._watched_at(*look)
+        if done is None:
+            self._refuse_other_position()
+            raise StoreUnavailable(f"the outputs up to record {state.position} were not written: their key was touched")
         self._stands_at = str(state.position).encode("ascii")
 
     def reset(self) -> None:
@@ -98,6 +117,8 @@ class RedisEngineOutputs:
         except redis.RedisError as error:
             raise StoreUnavailable(f"the outputs cannot be deleted: {error}") from error
         self._stands_at = None
+        self._line.release()  # what it watched is gone
+        self._lasting.clear()
 
     def _of_this_journal(self, fields: dict[bytes, bytes]) -> bool | None:
         wrote = fields.get(b"journal")
@@ -118,45 +139,59 @@ class RedisEngineOutputs:
                 )
             raise store_error("the position of the outputs cannot be read", reply) from reply
 
-    def _refuse_other_position(self, pipe: Any) -> None:
-        """Watch the position, so that the transaction fails when it moves; raise StoreUnavailable when it has moved."""
-        pipe.watch(self._keys["position"])
-        stands_at = pipe.hget(self._keys["position"], "record")
-        if stands_at != self._stands_at:
+    def _watched_at(self, watched: Any, stands_at: Any) -> None:
+        """Take what a look gave: a transaction fails from then on when the position moves."""
+        for answer in (watched, stands_at):
+            if isinstance(answer, redis.RedisError):
+                self._line.release()
+                raise store_error("the position of the outputs cannot be watched", answer) from answer
+        self._is_watched, self._seen_at = True, stands_at
+
+    def _refuse_other_position(self) -> None:
+        if self._seen_at != self._stands_at:
             raise StoreUnavailable(
-                f"the outputs of {self._session} stand at record {_told(stands_at)}, this engine left them at "
+                f"the outputs of {self._session} stand at record {_told(self._seen_at)}, this engine left them at "
                 f"{_told(self._stands_at)}: Redis lost what it held, or another engine writes here"
             )
 
-    def _add_streams(self, pipe: Any, produced: Produced) -> None:
+    def _streams(self, produced: Produced) -> Iterator[bytes]:
         indicators = {entry.record: entry.block for entry in produced.entries["indicators"]}
         for entry in produced.entries["bars"]:
-            fields = {"bars": entry.block}
-            if entry.record in indicators:
-                fields["indicators"] = indicators[entry.record]
-            pipe.xadd(self._keys["bars"], fields, id=f"{entry.record}-{entry.part}")
+            more = (b"indicators", indicators[entry.record]) if entry.record in indicators else ()
+            yield packed("XADD", self._keys["bars"], f"{entry.record}-{entry.part}", b"bars", entry.block, *more)
         for entry in produced.entries["signals"]:
-            pipe.xadd(self._keys["signals"], {SIGNAL.name: entry.block}, id=f"{entry.record}-{entry.part}")
+            yield packed("XADD", self._keys["signals"], f"{entry.record}-{entry.part}", SIGNAL.name, entry.block)
         # only the window is kept, so what it would drop at once is not sent
-        for entry in produced.entries["features"][-redis_keys.FEATURES_WINDOW_BLOCKS :]:
-            pipe.xadd(
-                self._keys["features"],
-                {"features": entry.block},
-                id=f"{entry.record}-{entry.part}",
-                maxlen=redis_keys.FEATURES_WINDOW_BLOCKS,
-                approximate=False,
-            )
+        window = redis_keys.FEATURES_WINDOW_BLOCKS
+        for entry in produced.entries["features"][-window:]:
+            number = f"{entry.record}-{entry.part}"
+            yield packed("XADD", self._keys["features"], "MAXLEN", window, number, b"features", entry.block)
 
-    def _add_latest(self, pipe: Any, state: SessionPass) -> None:
+    def _latest_rows(self, state: SessionPass) -> Iterator[bytes]:
         rows = state.drain_latest()
+        if not len(self._latest):  # what was written before this object was made counts too
+            held = state.memory.latest
+            self._latest.add(held["token"][held["record"] > 0].tolist())
         if len(rows):
-            tokens = rows["token"].tolist()
-            fields = {token: pack_rows(LATEST, rows[k : k + 1]) for k, token in enumerate(tokens)}
-            pipe.hset(self._keys["latest"], mapping=fields)
+            yield self._latest.set(rows["token"].tolist(), rows.view(_RAW_LATEST).tolist())
+
+    def _reached(self, state: SessionPass) -> bytes:
+        position = _position(state, len(self._latest), self._identity())
+        return packed("HSET", self._keys["position"], *chain.from_iterable(position.items()))
+
+    def _lifetimes(self, written: set[str]) -> Iterator[bytes]:
+        """Renew all lifetimes now and then, and set that of a key with its first entry."""
+        due = written - self._lasting
+        if elapsed_ns() >= self._renew_at_ns:
+            self._renew_at_ns = elapsed_ns() + _RENEW_NS
+            due = set(self._keys)
+        self._lasting |= written
+        for family in sorted(due):
+            yield packed("EXPIRE", self._keys[family], redis_keys.SESSION_SECONDS)
 
 
 def _parse(fields: dict[bytes, bytes], lengths: dict[str, int]) -> HeldOutputs:
-    expected = {family: int(fields[f"{family}_entries".encode()]) for family in ("bars", "signals", "features")}
+    expected = {family: int(fields[f"{family}_entries".encode()]) for family in _STREAMS}
     expected["features"] = min(expected["features"], redis_keys.FEATURES_WINDOW_BLOCKS)
     expected["latest"] = int(fields[b"latest_entries"])
     return HeldOutputs(
@@ -167,13 +202,13 @@ def _parse(fields: dict[bytes, bytes], lengths: dict[str, int]) -> HeldOutputs:
     )
 
 
-def _position(state: SessionPass, journal: str | None) -> dict[str, str | int]:
+def _position(state: SessionPass, latest_entries: int, journal: str | None) -> dict[str, str | int]:
     position: dict[str, str | int] = {
         "record": state.position,
         "state": "closed" if state.closed else "running",
         "last_closed": state.last_closed,
         "received_ns": state.last_received_ns,
-        "latest_entries": int(np.count_nonzero(state.memory.latest["record"])),
+        "latest_entries": latest_entries,
     }
     if journal is not None:
         position["journal"] = journal

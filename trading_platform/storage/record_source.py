@@ -10,6 +10,7 @@ import redis
 
 from trading_platform.errors import JournalChanged, JournalDamaged, MissingBlob
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
+from trading_platform.resp import Line, packed
 from trading_platform.storage.journal_reader import JournalReader
 from trading_platform.storage.journal_segments import list_segments
 from trading_platform.storage.store_errors import store_error
@@ -52,6 +53,7 @@ class LiveRecords:
 
     def __init__(self, client: redis.Redis, root: Path, shard: str, session: date) -> None:
         self._client: Any = client
+        self._line = Line(client)
         self._journal = JournalReader(root, shard, session)
         self._shard = shard
         self._key = redis_keys.frames(shard, session)
@@ -104,7 +106,7 @@ class LiveRecords:
         try:
             return self._journal.blob(sha256)
         except MissingBlob:
-            copy = self._ask("GET", redis_keys.blob(self._shard, sha256))
+            copy = self._copy(sha256)
             if copy is None or hashlib.sha256(copy).hexdigest() != sha256:
                 raise
             return bytes(copy)
@@ -128,12 +130,10 @@ class LiveRecords:
 
     def _from_stream(self, after: int, max_bytes: int, wait_seconds: float) -> tuple[RecordBatch, bool]:
         """Return what the stream has next, and whether it holds something else than what follows."""
-        block = ("BLOCK", max(1, int(wait_seconds * 1000))) if wait_seconds > 0 else ()
-        found = self._ask("XREAD", "COUNT", self._count, *block, "STREAMS", self._key, f"{after}-0")
-        if not found:
+        entries = self._entries(after, wait_seconds)
+        if not entries:
             return empty_batch(), False
-        entries = found[self._key.encode()] if isinstance(found, dict) else found[0][1]
-        raw = b"".join(fields[b"r"] if isinstance(fields, dict) else fields[1] for _, fields in entries)
+        raw = b"".join([fields[1] for _, fields in entries])
         # the next read asks for about as many records as make a reply of the wanted size
         self._count = max(1, min(_MOST, int(max_bytes * len(entries) / max(1, len(raw)))))
         records = scan_records(raw).records
@@ -141,11 +141,26 @@ class LiveRecords:
         run = len(records) if follows.all() else int(np.argmin(follows))
         return RecordBatch(records.buffer, records.table[:run]), run < len(entries)
 
-    def _ask(self, *command: Any) -> Any:
+    def _entries(self, after: int, wait_seconds: float) -> Any:
+        """Return what the stream holds behind record `after`, as it was sent: entry IDs, and fields in one list."""
+        block = ("BLOCK", max(1, int(wait_seconds * 1000))) if wait_seconds > 0 else ()
+        request = packed("XREAD", "COUNT", self._count, *block, "STREAMS", self._key, f"{after}-0")
         try:
-            return self._client.execute_command(*command)
+            answer = self._line.ask(request, 1)[0]
         except redis.RedisError as error:
-            raise store_error(f"Redis did not answer {command[0]}", error) from error
+            raise store_error("Redis did not answer XREAD", error) from error
+        if isinstance(answer, redis.RedisError):
+            raise store_error("Redis did not answer XREAD", answer) from answer
+        if not answer:
+            return []
+        # one stream was asked for; which of both the server gives depends on the protocol that the client speaks
+        return answer[self._key.encode()] if isinstance(answer, dict) else answer[0][1]
+
+    def _copy(self, sha256: str) -> Any:
+        try:
+            return self._client.get(redis_keys.blob(self._shard, sha256))
+        except redis.RedisError as error:
+            raise store_error("Redis did not answer GET", error) from error
 
 
 def _mark_of(folder: Path) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import redis
 from redis.exceptions import ResponseError
 
+from trading_platform.resp import Line, packed
 from trading_platform.wire import redis_keys
 
 FIELD = b"r"
@@ -38,18 +39,17 @@ class FrameStream:
         self._shard = shard
         self._key = redis_keys.frames(shard, session)
         self._window_bytes = window_bytes
+        self._line = Line(client)
         self._window: deque[tuple[int, int]] = deque()  # (number, bytes) of entries, oldest first
         self._held_bytes = 0
 
     def append(self, records: list[tuple[int, bytes]]) -> None:
         """Add records, trim the window and renew its lifetime, in one transaction: no reader sees a part of it."""
-        pipeline = self.client.pipeline(transaction=True)
-        for number, record in records:
-            pipeline.xadd(self._key, {FIELD: record}, id=f"{number}-0")
-        self.remember((number, len(record)) for number, record in records)
-        pipeline.xtrim(self._key, minid=f"{self._window[0][0]}-0")
-        pipeline.expire(self._key, redis_keys.SESSION_SECONDS)
-        pipeline.execute()
+        commands = [packed("XADD", self._key, f"{number}-0", FIELD, record) for number, record in records]
+        self.remember([(number, len(record)) for number, record in records])
+        commands.append(packed("XTRIM", self._key, "MINID", "~", f"{self._window[0][0]}-0"))
+        commands.append(packed("EXPIRE", self._key, redis_keys.SESSION_SECONDS))
+        self._line.transact(commands)
 
     def remember(self, entries: Iterable[tuple[int, int]]) -> None:
         """Count (number, bytes) of entries as held, and forget the oldest beyond the window."""

@@ -161,7 +161,12 @@ def pack_rows(schema: Schema, rows: Rows) -> bytes:
     """Write rows of `schema` behind a header that names it."""
     if rows.dtype != schema.dtype:
         raise BlockFormatError(f"rows of {rows.dtype} given for schema {schema.name}")
-    return _HEADER.pack(_MAGIC, schema.number, schema.version, len(rows)) + rows.tobytes()
+    return pack_head(schema, len(rows)) + rows.tobytes()
+
+
+def pack_head(schema: Schema, count: int) -> bytes:
+    """Return what stands before so many rows of `schema`."""
+    return _HEADER.pack(_MAGIC, schema.number, schema.version, count)
 
 
 def unpack_rows(schema: Schema, block: bytes) -> Rows:

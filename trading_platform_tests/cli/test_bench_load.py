@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from trading_platform.cli.bench_feed import FeedSource
 from trading_platform.cli.bench_load import Load, run_load
 
@@ -20,6 +22,6 @@ def looks_right(result: dict[str, Any], frames_a_second: int) -> None:
 
 def test_the_exchange_and_the_feed_carry_a_load(tmp_path: Path) -> None:
     result = run_load(Load(20, 10, **SMALL), FeedSource(), tmp_path)
-    looks_right({**result, "folder": tmp_path}, 30)
+    looks_right({**orjson.loads(orjson.dumps(result)), "folder": tmp_path}, 30)
     assert result["source"]["lost"] == {"queue_full_frames": 0, "queue_full_bytes": 0, "after_end": 0, "unwritten": 0}
     assert result["source"]["gaps"] == 0

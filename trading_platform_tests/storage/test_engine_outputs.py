@@ -96,6 +96,24 @@ def test_every_key_has_a_lifetime(client: Any) -> None:
     assert all(0 < client.ttl(key) <= redis_keys.SESSION_SECONDS for key in KEYS)
 
 
+def test_a_key_that_comes_later_has_a_lifetime_at_once_and_others_are_renewed(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(client)
+    rows = DATA.batch.table
+    signals, bars, latest = KEYS[1], KEYS[0], KEYS[3]
+    for upto in range(1, len(rows) + 1):
+        writer.write(upto)
+        assert all(client.ttl(key) != -1 for key in KEYS), upto
+    assert client.exists(signals, bars, latest) == 3
+    client.persist(bars)
+    monkeypatch.setattr(writer.outputs, "_renew_at_ns", 0)
+    again = Writer(client)
+    again.follow(len(rows))
+    writer.outputs.write(again.state, again.state.feed(RecordBatch(DATA.batch.buffer, rows[:0])))
+    assert client.ttl(bars) > 0
+
+
 def test_features_are_a_window(client: Any) -> None:
     writer = Writer(client)
     for upto in (len(DATA) - 5, len(DATA)):
@@ -132,19 +150,52 @@ def test_a_server_that_came_back_with_less_is_noticed_before_anything_is_written
     assert held(client).whole
 
 
-def test_a_position_that_moves_between_the_look_and_the_write_stops_the_write(client: Any) -> None:
+@pytest.mark.parametrize("first", [60, None])
+def test_a_position_that_moves_after_the_look_stops_the_write(
+    client: Any, monkeypatch: pytest.MonkeyPatch, first: int | None
+) -> None:
     writer, other = Writer(client), Writer(client)
-    look = writer.outputs._refuse_other_position
-
-    def overtaken(pipe: Any) -> None:
-        look(pipe)
+    if first is not None:  # the look before the next write is part of this one
+        writer.write(first)
+        other.follow(first)
+        other.held = other.outputs.held()
         other.write(150)
+        told = "stand at record 150, this engine left them at 60"
+    else:
+        look = writer.outputs._watched_at
 
-    writer.outputs._refuse_other_position = overtaken  # type: ignore[method-assign]
-    with pytest.raises(StoreUnavailable):
-        writer.write(100)
+        def overtaken(*found: Any) -> None:
+            look(*found)
+            if held(client) is None:
+                other.write(150)
+
+        monkeypatch.setattr(writer.outputs, "_watched_at", overtaken)
+        told = "stand at record 150, this engine left them at none"
+    before = everything(client)
+    with pytest.raises(StoreUnavailable, match=told):
+        writer.write(200)
     assert held(client).record == 150
     assert held(client).whole
+    assert first is None or everything(client) == before
+
+
+def test_a_position_that_is_touched_and_put_back_stops_the_write(client: Any) -> None:
+    writer = Writer(client)
+    writer.write(100)
+    client.hset(redis_keys.position(SHARD, DATA.session), "record", 7)
+    client.hset(redis_keys.position(SHARD, DATA.session), "record", 100)
+    with pytest.raises(StoreUnavailable, match="touched"):
+        writer.write(200)
+    assert held(client).record == 100
+
+
+def test_a_connection_that_was_closed_stops_the_write(client: Any) -> None:
+    writer = Writer(client)
+    writer.write(100)
+    client.connection_pool.disconnect()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        writer.write(200)
+    assert held(client).record == 100
 
 
 @pytest.mark.parametrize("make", [redis_keys.bars, redis_keys.signals, redis_keys.features, redis_keys.latest])

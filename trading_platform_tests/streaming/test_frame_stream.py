@@ -50,17 +50,23 @@ def test_a_repeated_number_is_refused(client: redis.Redis) -> None:
     assert stream.extent() == StreamExtent(1, 5, 5)
 
 
-def test_a_batch_is_one_transaction(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipelines = []
-    real = client.pipeline
-
-    def pipeline(**options: bool) -> redis.client.Pipeline:
-        pipelines.append(options)
-        return real(**options)
-
-    monkeypatch.setattr(client, "pipeline", pipeline)
+def test_a_batch_is_one_transaction(client: redis.Redis) -> None:
+    client.config_resetstat()
     FrameStream(client, "k1", SESSION).append(records(1, 3))
-    assert pipelines == [{"transaction": True}]
+    counted = {name: facts["calls"] for name, facts in client.info("commandstats").items()}
+    assert [counted[f"cmdstat_{name}"] for name in ("multi", "xadd", "xtrim", "exec")] == [1, 3, 1, 1]
+
+
+def test_a_batch_of_which_one_is_refused_adds_nothing(client: redis.Redis) -> None:
+    stream = FrameStream(client, "k1", SESSION)
+    stream.append(records(1, 2))
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(ResponseError, match="maxmemory"):
+            stream.append(records(3, 5))
+    finally:
+        client.config_set("maxmemory", 0)
+    assert stream.extent() == StreamExtent(1, 2, 2)
 
 
 def test_an_emptied_stream_remembers_its_newest(client: redis.Redis) -> None:

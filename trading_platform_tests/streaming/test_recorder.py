@@ -10,10 +10,12 @@ import redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from trading_platform.errors import JournalWriteFailed, SessionIsClosed, StoreUnavailable
+from trading_platform.resp import Line
 from trading_platform.storage import journal_writer
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
 from trading_platform.storage.journal import JournalReader
 from trading_platform.storage.redis_manager import RedisManager
+from trading_platform.streaming import frame_stream
 from trading_platform.streaming.recorder import Recorder
 from trading_platform.wire.journal_records import ControlType, RecordKind, decode_control, scan_records
 from trading_platform_tests.streaming.recordings import (
@@ -221,15 +223,15 @@ def test_what_is_recorded_while_the_stream_is_completed_is_not_left_out(
             assert [number for number, _ in stream_records(client)] == [1, 2]
 
 
-class Refusing(redis.Redis):
-    """A client whose transactions fail as told."""
+class Refusing(Line):
+    """A line whose transactions fail as told."""
 
     refusal: Exception | None = None
 
-    def pipeline(self, *arguments, **options):  # type: ignore[no-untyped-def]
+    def transact(self, *arguments, **options):  # type: ignore[no-untyped-def]
         if Refusing.refusal:
             raise Refusing.refusal
-        return super().pipeline(*arguments, **options)
+        return super().transact(*arguments, **options)
 
 
 @pytest.mark.parametrize(
@@ -244,11 +246,11 @@ class Refusing(redis.Redis):
     ],
 )
 def test_every_refusal_of_redis_is_survived_and_named(
-    tmp_path: Path, store: RedisManager, client: redis.Redis, refusal: Exception
+    tmp_path: Path, client: redis.Redis, refusal: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Refusing.refusal = None
-    refusing = Refusing(connection_pool=client.connection_pool)
-    with open_journal(tmp_path) as journal, recorder(journal, tmp_path, Store(lambda: refusing)) as live:
+    monkeypatch.setattr(frame_stream, "Line", Refusing)
+    with open_journal(tmp_path) as journal, recorder(journal, tmp_path, Store(lambda: client)) as live:
         live.frame(b"a", 1)
         live.flush()
         Refusing.refusal = refusal
