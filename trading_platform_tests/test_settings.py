@@ -5,7 +5,13 @@ import pytest
 from pydantic import ValidationError
 
 from trading_platform.errors import SettingsError
-from trading_platform.settings import CalculationSettings, IsolatedSettings, child_environment, load_settings
+from trading_platform.settings import (
+    CalculationSettings,
+    IsolatedSettings,
+    child_environment,
+    dagster_home,
+    load_settings,
+)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,3 +134,12 @@ def test_children_share_data_and_home(tmp_path: Path) -> None:
     environment = child_environment(load_settings(data_dir=tmp_path), tmp_path / "dagster")
     assert environment["TP_DATA_DIR"] == str(tmp_path)
     assert environment["DAGSTER_HOME"] == str(tmp_path / "dagster")
+
+
+def test_dagsters_folder_is_named_or_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert dagster_home() == tmp_path
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    assert dagster_home() is None
+    monkeypatch.delenv("DAGSTER_HOME")
+    assert dagster_home() is None

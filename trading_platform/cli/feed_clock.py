@@ -36,6 +36,11 @@ class HeldClock:
         return self._follow() is None
 
     @property
+    def running(self) -> Clock | None:
+        """Return the clock that it goes with, None while it was not seen to run."""
+        return self._running
+
+    @property
     def rate(self) -> float:
         """Return how many of its seconds pass in a real one, once it runs."""
         return self._standing.rate

@@ -13,15 +13,12 @@ from trading_platform.batch.reference import choose_universe, dump_path, missing
 from trading_platform.errors import InstrumentError, LakeError, MissingInput, UnknownSessionDate
 from trading_platform.market.clock import NS_PER_SECOND, to_ns
 from trading_platform.market.instruments import InstrumentDay, session_class
-from trading_platform.market.session_kinds import Phase
+from trading_platform.market.session_kinds import RECORDING_LEAD_SECONDS, Phase
 from trading_platform.market.sessions import SessionClass, SessionTable
 from trading_platform.market.universe import PER_SOCKET, SOCKETS
 from trading_platform.settings import Settings
 from trading_platform.storage.lake import Lake
 from trading_platform.wire.lake_tables import SUBSCRIPTION_UNIVERSE
-
-LEAD_SECONDS = 900
-"""How long before the first phase of the day the sockets are connected."""
 
 MARGIN_SECONDS = 60
 """How long after the last phase a session stays open: late packets revise bars for half as long."""
@@ -115,7 +112,7 @@ def session_times(day: InstrumentDay, tokens: frozenset[int], table: SessionTabl
             continue
     if not phases:
         raise MissingInput(f"nothing that is subscribed on {day.session} trades that day; look at its dump")
-    begin = to_ns(min(phase.start for phase in phases)) - LEAD_SECONDS * NS_PER_SECOND
+    begin = to_ns(min(phase.start for phase in phases)) - RECORDING_LEAD_SECONDS * NS_PER_SECOND
     return begin, to_ns(max(phase.end for phase in phases)) + MARGIN_SECONDS * NS_PER_SECOND
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
+from trading_platform.cli.feed_clock import HeldClock
 from trading_platform.errors import StateNotWritten
 from trading_platform.kite.key_gate import KeyGate
 from trading_platform.market.clock import Clock, elapsed_ns
@@ -157,8 +158,9 @@ def feed_snapshot(feed: Feed, recorder: Recorder, statuses: list[SocketStatus]) 
 
 def _published(clock: Timepiece) -> dict[str, Any]:
     """Return what another process on this machine needs to tell the same time; by a steady one it can measure."""
-    if isinstance(clock, Clock):
-        return {**dataclasses.asdict(clock), "steady": True}
+    steady = clock.running if isinstance(clock, HeldClock) else clock
+    if isinstance(steady, Clock):
+        return {**dataclasses.asdict(steady), "steady": True}
     return {"epoch_ns": clock.now_ns(), "rate": clock.rate, "anchor_ns": elapsed_ns(), "steady": False}
 
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 
+RECORDING_LEAD_SECONDS = 900
+"""How long before the first phase of the day the sockets are connected."""
+
 
 class SessionClass(StrEnum):
     """What kind of opening hours an instrument has."""

@@ -77,6 +77,10 @@ class EmbeddedValkey:
                     raise self._unusable(started, "it ended")
             return handle
 
+    def socket_in_use(self) -> Path | None:
+        """Return the socket of the server that runs, None when none does; nothing is started."""
+        return None if self._running_pid() is None else self._socket_path()
+
     def stop(self) -> None:
         """Ask the server to shut down, and kill it when it does not within a limit; nothing when none runs."""
         pid = self._running_pid()

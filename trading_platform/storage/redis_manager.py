@@ -52,6 +52,11 @@ class RedisManager:
         return re.sub(r"//.*@", "//***@", str(self._url)).split("?")[0]
 
     @property
+    def is_embedded(self) -> bool:
+        """Tell whether this is the embedded server, which whoever needs it starts."""
+        return self._embedded is not None
+
+    @property
     def report(self) -> StoreReport | None:
         """Return what the checks of the last connection found, None before the first."""
         return self._report
@@ -66,6 +71,16 @@ class RedisManager:
                 self._client = self._open()
                 self._report = self._check(self._client)
             return self._client
+
+    def attach(self) -> redis.Redis | None:
+        """Return a client of the server as it is, which the caller closes; None when the embedded one does not run.
+
+        Nothing is started, checked or refused.
+        """
+        if self._embedded is None:
+            return self._from_url(str(self._url))
+        path = self._embedded.socket_in_use()
+        return None if path is None else redis.Redis(unix_socket_path=str(path), **self._options())
 
     def close(self) -> None:
         """Close the connections; the embedded server goes on."""

@@ -76,6 +76,14 @@ class RedisStore:
             self._ask("EXPIRE", replaced, redis_keys.SESSION_SECONDS)
         return sha256
 
+    def current_block(self, family: str) -> tuple[str, bytes | None] | None:
+        """Return name and content of the current block of a family, None when there is none; a lost content is None."""
+        named = self._ask("GET", _CURRENT[family](self._shard))
+        if named is None:
+            return None
+        sha256 = bytes(named).decode("ascii", "replace")
+        return sha256, self._ask("GET", redis_keys.blob(self._shard, sha256))
+
     def _entries(self, key: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
         entries: list[tuple[bytes, dict[bytes, bytes]]] = []
         start = "-"

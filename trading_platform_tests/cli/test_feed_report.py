@@ -8,6 +8,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from trading_platform.cli.feed_clock import HeldClock
 from trading_platform.cli.feed_report import FeedReport, PlannedHours
 from trading_platform.errors import StoreUnavailable
 from trading_platform.kite.key_gate import KeyGate
@@ -168,6 +169,16 @@ def test_a_clock_of_another_kind_is_told_as_it_stands(desk: Desk) -> None:
     told = desk.told()["clock"]
     assert (told["epoch_ns"], told["rate"], told["steady"]) == (NOON, 20.0, False)
     assert before <= told["anchor_ns"] <= elapsed_ns()
+
+
+def test_a_clock_that_was_held_is_steady_once_it_runs(desk: Desk) -> None:
+    answers = [None, desk.clock]
+    held = HeldClock(Clock(NOON, 1.0, 0), lambda: answers.pop(0), desk.said.append)
+    desk.report.idle("x", held)
+    assert desk.told()["clock"]["steady"] is False
+    held.now_ns()
+    desk.report.idle("x", held)
+    assert desk.told()["clock"] == {"epoch_ns": NOON, "rate": 1.0, "anchor_ns": desk.clock.anchor_ns, "steady": True}
 
 
 class Standstill:

@@ -115,3 +115,20 @@ def test_closing_lets_go_and_connecting_again_works(manager: RedisManager) -> No
     first = manager.connect()
     manager.close()
     assert manager.connect() is not first
+
+
+def test_attaching_starts_nothing(manager: RedisManager, tmp_path: Path) -> None:
+    assert manager.is_embedded
+    assert manager.attach() is None
+    assert not (tmp_path / "valkey").exists()
+    manager.connect().set("key", "value")
+    attached = manager.attach()
+    assert attached is not None
+    assert attached.get("key") == b"value"
+    attached.close()
+    by_url = RedisManager(url_of(manager, tmp_path), tmp_path / "unused")
+    assert not by_url.is_embedded
+    other = by_url.attach()
+    assert other is not None
+    assert other.get("key") == b"value"
+    other.close()

@@ -137,3 +137,12 @@ def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:
     away = redis.Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
     with pytest.raises(StoreUnavailable, match="did not answer HGETALL"):
         RedisStore(away, SHARD).position(SESSION)
+
+
+def test_the_current_block_is_read_by_its_name(client: redis.Redis) -> None:
+    store = RedisStore(client, SHARD)
+    assert store.current_block("baseline") is None
+    name = store.publish_block("baseline", b"content")
+    assert store.current_block("baseline") == (name, b"content")
+    client.delete(redis_keys.blob(SHARD, name))
+    assert store.current_block("baseline") == (name, None)
