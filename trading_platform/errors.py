@@ -113,6 +113,10 @@ class ChildFailed(PlatformError):
     """A process that we started ended badly; the message holds the end of its log."""
 
 
+class CannotLook(PlatformError):
+    """Something whose health was asked for cannot be read."""
+
+
 class TookTooLong(PlatformError):
     """Something that was waited for did not happen within its limit."""
 

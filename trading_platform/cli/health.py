@@ -14,7 +14,7 @@ from trading_platform.cli.console import say
 from trading_platform.cli.dagster_daemons import DaemonWatch
 from trading_platform.cli.engine import Stop
 from trading_platform.cli.feed_clock import published_clock
-from trading_platform.errors import SettingsError
+from trading_platform.errors import CannotLook, SettingsError
 from trading_platform.health.exposition import registry_of
 from trading_platform.health.findings import Finding, Level
 from trading_platform.health.look import Health, look
@@ -62,7 +62,12 @@ def health(
 
     def look_now() -> Health:
         given = None if clock is None else published_clock(clock)
-        return look(load_settings(), table, daemons=watch.facts, clock=given)
+        try:
+            return look(load_settings(), table, daemons=watch.facts, clock=given)
+        except OSError as error:
+            raise CannotLook(
+                f"{error.filename} cannot be read: {error.strerror}; run it as the platform's user"
+            ) from None
 
     if serve is not None:
         _serve(look_now, serve)

@@ -205,9 +205,9 @@ class Observed(Generic[T]):
 
 def observe(path: Path, kind: type[T]) -> Observed[T]:
     """Read a snapshot."""
-    if not path.exists():
-        return Observed()
     values = read_snapshot(path)
+    if values is None and not os.path.lexists(path):
+        return Observed()
     if values is None:
         return Observed(problem=f"{path} cannot be read, or is no JSON object")
     try:

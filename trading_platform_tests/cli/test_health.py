@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from trading_platform.calc.volume_baseline import INTERVALS, BaselineBlock
 from trading_platform.cli.main import app
-from trading_platform.errors import SettingsError
+from trading_platform.errors import CannotLook, SettingsError
 from trading_platform.health.checks_host import DaemonFacts
 from trading_platform.health.look import Health, look
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, from_ns, pause
@@ -196,6 +196,16 @@ def test_a_table_for_people_says_what_is_found_and_what_to_do(
     assert says in result.output
     assert ("start it: trading-platform feed" in result.output) == (code == 2)
     assert not alone.exists()  # looking leaves nothing behind
+
+
+def test_what_cannot_be_read_is_named(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:  # root, who may run this test, is never refused
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("shutil.disk_usage", refuse)
+    result = CliRunner().invoke(app, ["health"])
+    assert isinstance(result.exception, CannotLook)
+    assert "Permission denied" in str(result.exception)
 
 
 def test_what_cannot_go_together_is_refused(alone: Path) -> None:

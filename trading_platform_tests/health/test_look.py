@@ -130,3 +130,11 @@ def test_a_file_that_lies_is_degraded_at_any_hour(tmp_path: Path) -> None:
 def test_no_secret_is_told(tmp_path: Path) -> None:
     health = looked(tmp_path, redis_url="redis://user:secret-password@127.0.0.1:1/0")
     assert "secret-" not in repr(health)
+
+
+def test_the_docs_name_every_check() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "health.md").read_text()
+    rows = {
+        name.strip() for line in told.splitlines() if line.startswith("| ") for name in line.split("|")[1].split(",")
+    }
+    assert set(CHECKS) <= rows
