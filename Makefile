@@ -29,7 +29,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/trading-platform warmup
 	@touch $(READY)
 
-demo: setup  ## play a session through everything and open the Dagster UI; ARGS=--once ends by itself
+demo: setup  ## trade a session through everything and open the Dagster UI; ARGS=--once ends by itself
 	$(BIN)/trading-platform demo $(ARGS)
 
 test: setup format lint types contracts bounds unit  ## format, lint, types, import contracts, all tests

@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from trading_platform.errors import ChildFailed
@@ -12,6 +14,11 @@ from trading_platform.streaming.checkpoint import make_private_folder
 STOP_SECONDS = 15.0
 _TAIL_LINES = 15
 _POLL_SECONDS = 0.1
+
+
+def our_command(*arguments: str) -> tuple[str, ...]:
+    """Return how a command of ours is started with this interpreter."""
+    return (sys.executable, "-m", "trading_platform", *arguments)
 
 
 class Children:
@@ -24,11 +31,13 @@ class Children:
         self._environment = environment
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._ending: set[str] = set()  # of them, which are meant to end by themselves
         make_private_folder(logs)
 
-    def start(self, name: str, *command: str) -> None:
-        """Start a process that goes on beside us."""
-        self._running[name] = self._spawn(name, command)
+    def start(self, name: str, *command: str, environment: Mapping[str, str] | None = None, ends: bool = False) -> None:
+        """Start a process beside us, with more in its environment if so wanted; `ends`: a good end is no surprise."""
+        self._running[name] = self._spawn(name, command, environment)
+        (self._ending.add if ends else self._ending.discard)(name)
 
     def run(self, name: str, *command: str) -> str:
         """Run a command to its end and return what it printed; raise ChildFailed with the end of its log."""
@@ -40,9 +49,9 @@ class Children:
         return self.printed(name)
 
     def require_alive(self) -> None:
-        """Raise ChildFailed naming a process that ended by itself."""
+        """Raise ChildFailed naming a process that ended by itself and should not have."""
         for name, process in self._running.items():
-            if process.poll() is not None:
+            if process.poll() is not None and not (process.returncode == 0 and name in self._ending):
                 raise ChildFailed(
                     f"{name} ended by itself with {process.returncode}; {self._log(name)} ends:\n{self.tail(name)}"
                 )
@@ -95,14 +104,16 @@ class Children:
             process.wait()
         self._running.clear()
 
-    def _spawn(self, name: str, command: tuple[str, ...]) -> "subprocess.Popen[bytes]":
+    def _spawn(
+        self, name: str, command: tuple[str, ...], environment: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
         with self._log(name).open("wb") as log:
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self._environment,
+                env={**self._environment, **(environment or {})},
                 start_new_session=True,
             )
 

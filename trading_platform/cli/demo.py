@@ -8,28 +8,28 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
 from rich.console import Console
 
-from trading_platform.cli.children import Children
+from trading_platform.cli.children import Children, our_command
+from trading_platform.cli.demo_market import DemoMarket
 from trading_platform.cli.demo_summary import problems, summary_table
-from trading_platform.cli.play_inputs import DEFAULT_SESSION, synthetic_dates, synthetic_sessions
-from trading_platform.cli.play_records import write_dump
-from trading_platform.errors import BadFileError, ChildFailed, PlatformError, TookTooLong
+from trading_platform.cli.play_inputs import DEFAULT_SESSION, synthetic_dates
+from trading_platform.errors import BadFileError, PlatformError, TookTooLong
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
-from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import IsolatedSettings, Settings, child_environment
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
+from trading_platform.storage.journal import journal_folder
 from trading_platform.streaming.checkpoint import make_private_folder
 
 PAST_SESSIONS = 20
 SEED, NAMES = 1, 200
-RUN_LIMIT_SECONDS = 180.0
-_POLL_SECONDS = 1.0
+LIMIT_SECONDS = 300.0
+_POLL_SECONDS = 0.5
 _MODULE = "trading_platform.definitions"
 
 
@@ -46,10 +46,11 @@ def demo(
     once: Annotated[bool, typer.Option(help="end after one session with a summary")] = False,
     folder: Annotated[Path, typer.Option(help="where everything goes; emptied first")] = Path(".demo"),
 ) -> None:
-    """Play a synthetic session through journal, engine and Dagster; leave the Dagster UI up, or end with a summary.
+    """Trade a synthetic session through exchange, sockets, feed, engine and Dagster; leave the UI up, or a summary.
 
-    Twenty past sessions give baselines and indicator seeds; then one session is played as fast as it can, the sensor
-    starts the pattern runs, and the checks compare what was written live with a replay in a fresh process.
+    Twenty past sessions give baselines and indicator seeds. Then a simulated exchange trades one session some hundred
+    times as fast as a real one, the feed records what comes on its sockets, the engine computes, the sensor starts
+    pattern runs, and checks compare what was sent, recorded, written live and replayed in a fresh process.
 
     Example: trading-platform demo --once
 
@@ -101,38 +102,57 @@ class Demo:
         self._started = elapsed_ns()
         home = settings.data_dir / "dagster"
         self._children = Children(child_environment(settings, home), settings.data_dir / "logs")
+        self._market = DemoMarket(self._children, settings, self._session)
         self._python = sys.executable
         self._ui_port = _free_port(settings.webserver_port)
 
     def play(self) -> list[str]:
         """Run everything; print the summary and return what was not right."""
         session = self._session.isoformat()
+        market = ("--seed", str(SEED), "--names", str(NAMES))
+        self._market.open(*market)
         self._step("Dagster home", self._module("trading_platform.orchestration.instance", self._data_dir))
+        self._start_services()
+        past = ("--sessions", str(PAST_SESSIONS), "--until", self._past_end())
         self._step(
-            f"{PAST_SESSIONS} past synthetic sessions into the lake",
-            self._command(
-                "import-bars", "--synthetic", "--sessions", str(PAST_SESSIONS), "--until", self._past_end(),
-                "--seed", str(SEED), "--names", str(NAMES),
-            ),
-        )  # fmt: skip
-        self._write_dump()
+            f"{PAST_SESSIONS} past sessions into the lake",
+            ("import-bars", *our_command("import-bars", "--synthetic", *past, *market)),
+        )
+        self._wait("the exchange", self._market.is_open)
+        self._market.fetch_dump()
         partition = orjson.dumps({"dagster/partition": session}).decode()
         self._step(
-            f"bars of those sessions in one run, then seeds and baselines for {session}",
+            "their bars in one run, then seeds and baselines",
             ("materialize", *self._dagster("job", "execute", "-m", _MODULE, "-j", "materialize_baselines",
              "--tags", partition)),
         )  # fmt: skip
-        self._start_services()
-        self._step(
-            f"play {session} as fast as it can",
-            self._command("play", "--synthetic", "--session", session, "--seed", str(SEED), "--names", str(NAMES)),
-        )
+        self._wait("the Dagster UI", lambda: _listens(self._ui_port))
+        self.console.print(f"         watch it at http://127.0.0.1:{self._ui_port}")
+        return self._trade()
+
+    def _trade(self) -> list[str]:
+        """Let the exchange trade the session."""
+        self._children.start("engine", *our_command("engine", "--session", self._session.isoformat()), ends=True)
+        self._market.begin()
+        self._wait(f"the session of {self._session}", self._market.is_over, self._market.time)
         self._wait("the engine to close the session", lambda: self._children.has_ended("engine"))
-        self._wait("the sensor's pattern run over the whole session", self._final_run_is_done)
-        report = self._report()
-        replayed = self._replay()
-        self.console.print(summary_table(self._session, report, replayed))
-        faults = problems(self._session, report, replayed)
+        return self._judge()
+
+    def _judge(self) -> list[str]:
+        """Print what became of the session, and return what was not right."""
+        out = self._settings.data_dir / "replay"
+        journal = journal_folder(self._settings.journal_dir, self._settings.shard, self._session)
+        self._children.start("replay", *our_command("replay", str(journal), "--out", str(out)), ends=True)
+        self._children.start(
+            "report", *self._module("trading_platform.orchestration.report", "--settled")[1:], ends=True
+        )
+        account = self._market.account()
+        self._wait("a replay of the journal in a fresh process", lambda: self._children.has_ended("replay"))
+        self._wait("the sensor's pattern run over the whole session", lambda: self._children.has_ended("report"))
+        report = orjson.loads(self._children.printed("report").splitlines()[-1])
+        replayed = orjson.loads((out / "summary.json").read_bytes())
+        self.console.print(summary_table(self._session, account, report, replayed))
+        faults = problems(self._session, account, report, replayed)
         for fault in faults:
             self.console.print(f"[red]failed:[/red] {fault}")
         self.console.print(f"{'FAILED' if faults else 'all right'} after {self._seconds():.0f} s")
@@ -169,37 +189,10 @@ class Demo:
             "webserver", str(tools / "dagster-webserver"), "-w", str(workspace), "-h", "127.0.0.1", "-p",
             str(self._ui_port),
         )  # fmt: skip
-        self._children.start("engine", *self._command("engine", "--session", self._session.isoformat())[1:])
-        self._wait("the Dagster UI", lambda: _listens(self._ui_port))
-
-    def _final_run_is_done(self) -> bool:
-        runs = [run for run in self._report()["runs"] if run["job"] == "run_patterns"]
-        failed = [run for run in runs if run["status"] in {"FAILURE", "CANCELED"}]
-        if failed:
-            raise ChildFailed(f"pattern run {failed[0]['id']} failed; its log: {self._children.tail('daemon')}")
-        ended = [run for run in runs if run["tags"].get("dagster/run_key", "").endswith("-closed")]
-        return any(run["status"] == "SUCCESS" for run in ended)
-
-    def _write_dump(self) -> None:
-        table = load_session_table()
-        for one in synthetic_sessions([self._session], SEED, NAMES, table=table):
-            write_dump(self._settings.dumps_dir, InstrumentDay(one.session, one.instruments))
 
     def _past_end(self) -> str:
         before: date = synthetic_dates(self._session, 2, load_session_table())[0]
         return before.isoformat()
-
-    def _report(self) -> dict[str, Any]:
-        printed = self._children.run("report", *self._module("trading_platform.orchestration.report")[1:])
-        found: dict[str, Any] = orjson.loads(printed.splitlines()[-1])
-        return found
-
-    def _replay(self) -> dict[str, Any]:
-        journal = self._settings.journal_dir / self._settings.shard / f"{self._session:%Y%m%d}"
-        out = self._settings.data_dir / "replay"
-        self._step("replay the journal in a fresh process", self._command("replay", str(journal), "--out", str(out)))
-        summary: dict[str, Any] = orjson.loads((out / "summary.json").read_bytes())
-        return summary
 
     def _step(self, what: str, named: tuple[str, ...]) -> None:
         started = elapsed_ns()
@@ -207,20 +200,16 @@ class Demo:
             self._children.run(*named)
         self.console.print(f"[{self._seconds():4.0f} s] {what} ({(elapsed_ns() - started) / NS_PER_SECOND:.1f} s)")
 
-    def _wait(self, what: str, is_done: Callable[[], bool]) -> None:
+    def _wait(self, what: str, is_done: Callable[[], bool], progress: Callable[[], str] = str) -> None:
         started = elapsed_ns()
-        with self.console.status(f"waiting for {what} ..."):
+        with self.console.status(f"waiting for {what} ...") as shown:
             while not is_done():
                 self._children.require_alive()
-                if elapsed_ns() - started > RUN_LIMIT_SECONDS * NS_PER_SECOND:
-                    raise TookTooLong(
-                        f"{what} did not come within {RUN_LIMIT_SECONDS:.0f} s; logs: {self._data_dir}/logs"
-                    )
+                if elapsed_ns() - started > LIMIT_SECONDS * NS_PER_SECOND:
+                    raise TookTooLong(f"{what} did not come within {LIMIT_SECONDS:.0f} s; logs: {self._data_dir}/logs")
+                shown.update(f"waiting for {what} ... {progress()}")
                 pause(_POLL_SECONDS)
         self.console.print(f"[{self._seconds():4.0f} s] {what} ({(elapsed_ns() - started) / NS_PER_SECOND:.1f} s)")
-
-    def _command(self, name: str, *arguments: str) -> tuple[str, ...]:
-        return (name, self._python, "-m", "trading_platform", name, *arguments)
 
     def _module(self, module: str, *arguments: str) -> tuple[str, ...]:
         return (module.rsplit(".", 1)[-1], self._python, "-m", module, *arguments)

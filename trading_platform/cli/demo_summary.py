@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
+from trading_platform.cli.demo_account import FeedAccount, add_rows, faults_of
+
 ASSETS = (
     "instruments",
     "subscription_universe",
@@ -17,11 +19,13 @@ ASSETS = (
 LIVE_CHECK = "live_equals_replay"
 
 
-def summary_table(session: date, report: dict[str, Any], replayed: dict[str, Any]) -> Table:
-    """Return the table: what went through, each asset, each check."""
+def summary_table(session: date, account: FeedAccount, report: dict[str, Any], replayed: dict[str, Any]) -> Table:
+    """Return the table: what the feed recorded, what came of it, each asset, each check."""
     table = Table(title=f"Session {session}", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right")
+    add_rows(table, account)
+    table.add_section()
     for name in ("last_record", "bars", "indicators", "signals"):
         table.add_row(name.replace("last_record", "records"), f"{replayed[name]:,}")
     table.add_row("ticks", f"{replayed['counters']['packets']:,}")
@@ -39,9 +43,10 @@ def summary_table(session: date, report: dict[str, Any], replayed: dict[str, Any
     return table
 
 
-def problems(session: date, report: dict[str, Any], replayed: dict[str, Any]) -> list[str]:
+def problems(session: date, account: FeedAccount, report: dict[str, Any], replayed: dict[str, Any]) -> list[str]:
     """Return everything that is not as it has to be; empty when all is right."""
-    faults = [
+    faults = faults_of(account, replayed["counters"]["packets"])
+    faults += [
         f"asset {name} has no rows of {session}"
         for name in ASSETS
         if not report["assets"].get(name, {"partitions": {}})["partitions"].get(session.isoformat())

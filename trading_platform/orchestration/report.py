@@ -10,7 +10,11 @@ from typing import Any
 import dagster as dg
 import orjson
 
+from trading_platform.market.clock import pause
+from trading_platform.orchestration.sensors import CLOSED
+
 _PAGE = 1000
+_POLL_SECONDS = 0.5
 
 
 def report(instance: dg.DagsterInstance) -> dict[str, Any]:
@@ -56,11 +60,22 @@ def _checks(instance: dg.DagsterInstance, run_ids: list[str]) -> dict[str, dict[
     return verdicts
 
 
-def main() -> None:
-    """Print the report of the home that DAGSTER_HOME names."""
+def is_settled(instance: dg.DagsterInstance) -> bool:
+    """Return whether the pattern run over a session that was closed has succeeded, or any pattern run has not."""
+    runs = instance.get_runs(dg.RunsFilter(job_name="run_patterns"))
+    if any(run.status in {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED} for run in runs):
+        return True
+    ended = [run for run in runs if run.tags.get("dagster/run_key", "").endswith(CLOSED)]
+    return any(run.status is dg.DagsterRunStatus.SUCCESS for run in ended)
+
+
+def main(arguments: list[str]) -> None:
+    """Print the report of the home that DAGSTER_HOME names; with --settled, once pattern runs are."""
     with dg.DagsterInstance.get() as instance:
+        while "--settled" in arguments and not is_settled(instance):
+            pause(_POLL_SECONDS)
         sys.stdout.buffer.write(orjson.dumps(report(instance), default=str))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -8,7 +8,7 @@ import dagster as dg
 import orjson
 
 from trading_platform.errors import PlatformError
-from trading_platform.market.clock import NS_PER_SECOND, from_ns
+from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, from_ns, pause
 from trading_platform.orchestration.context import FROM_RECORD, TO_RECORD
 from trading_platform.orchestration.resources import JournalsResource, RedisManagerResource
 from trading_platform.ports import LivePosition
@@ -17,7 +17,21 @@ from trading_platform.storage.redis_store import RedisStore
 BLOCK_MILLISECONDS = 4500
 """Just under the five seconds of the daemon's loop: a bar that closes while the sensor waits is acted on at once."""
 
+NAME = "closed_bars"
 FIRST_ENTRY = "0-0"
+NS_PER_MS = 1_000_000
+
+CLOSED = "-closed"
+"""How the key of a run ends that covers a session to its end."""
+
+_ASK_SECONDS = 0.25
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +65,7 @@ def closed_bars_sensor(job: dg.JobDefinition, *, block_milliseconds: int = BLOCK
     """Return the sensor; it waits on the stream of closed bars no longer than `block_milliseconds` a tick."""
 
     @dg.sensor(
-        name="closed_bars",
+        name=NAME,
         job=job,
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -61,6 +75,8 @@ def closed_bars_sensor(job: dg.JobDefinition, *, block_milliseconds: int = BLOCK
         context: dg.SensorEvaluationContext, redis_manager: RedisManagerResource, journals: JournalsResource
     ) -> dg.SensorResult | dg.SkipReason:
         """Look at the oldest session with something new; wait a little when there is none."""
+        if _is_under_way(context.instance, block_milliseconds):
+            return dg.SkipReason("a run that was asked for is under way: the next one covers what closes meanwhile")
         sessions = journals.sessions()
         if not sessions:
             return dg.SkipReason(f"shard {journals.shard} has no journal yet: nothing was recorded or played")
@@ -70,6 +86,20 @@ def closed_bars_sensor(job: dg.JobDefinition, *, block_milliseconds: int = BLOCK
             return dg.SkipReason(f"cannot look at closed bars: {error}")
 
     return closed_bars
+
+
+def _is_under_way(instance: dg.DagsterInstance, most_milliseconds: int) -> bool:
+    """Wait a little for the end of a run that the sensor asked for; return whether it goes on.
+
+    A run takes longer than an interval when time runs fast, or the machine slow: without this they would queue up.
+    """
+    mine = dg.RunsFilter(tags={"dagster/sensor_name": NAME}, statuses=_UNFINISHED)
+    until = elapsed_ns() + most_milliseconds * NS_PER_MS
+    while instance.get_runs_count(mine):
+        if elapsed_ns() >= until:
+            return True
+        pause(_ASK_SECONDS)
+    return False
 
 
 def _look(
@@ -114,7 +144,7 @@ def _session_to_look_at(text: str | None, store: RedisStore, sessions: Sequence[
 
 def _request(cursor: Cursor, reached: Cursor) -> dg.RunRequest:
     """Ask for one run; its key names entry and end, so that the same state never gives two."""
-    ended = "-closed" if reached.closed else ""
+    ended = CLOSED if reached.closed else ""
     return dg.RunRequest(
         run_key=f"{reached.session}-{reached.entry}{ended}",
         partition_key=reached.session,

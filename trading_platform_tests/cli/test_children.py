@@ -60,6 +60,24 @@ def test_a_process_that_ends_by_itself_is_named(children: Children) -> None:
             time.sleep(0.02)
 
 
+def test_a_good_end_that_is_expected_is_no_failure_and_a_bad_one_is(children: Children) -> None:
+    children.start("meant", *_python("pass"), ends=True)
+    children.start("bad", *_python("import time; time.sleep(0.2); raise SystemExit(3)"), ends=True)
+    with pytest.raises(ChildFailed, match="bad ended by itself with 3"):
+        while True:
+            children.require_alive()
+            time.sleep(0.02)
+    assert children.has_ended("meant")
+
+
+def test_more_in_the_environment_is_for_one_process_alone(children: Children) -> None:
+    show = _python("import os; print(os.environ.get('TP_MORE'))")
+    children.start("one", *show, environment={"TP_MORE": "yes"})
+    while not children.has_ended("one"):
+        time.sleep(0.02)
+    assert (children.printed("one"), children.run("other", *show)) == ("yes\n", "None\n")
+
+
 def test_a_good_end_is_told_once_and_then_forgotten(children: Children) -> None:
     children.start("fine", *_python("pass"))
     while not children.has_ended("fine"):

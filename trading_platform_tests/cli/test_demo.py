@@ -1,4 +1,4 @@
-"""The demo itself is run by the CI script; here is what it refuses."""
+"""What the demo refuses, and how it finds ports; its market and its account have tests of their own."""
 
 import socket
 import subprocess

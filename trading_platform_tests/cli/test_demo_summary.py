@@ -1,11 +1,17 @@
+import dataclasses
 from datetime import date
 from typing import Any
 
 from rich.console import Console
 
+from trading_platform.cli.demo_account import FeedAccount
 from trading_platform.cli.demo_summary import ASSETS, problems, summary_table
 
 DAY = date(2026, 7, 31)
+ACCOUNT = FeedAccount(
+    sent=22_500, kept=22_500, same_bytes=True, packets=1_234_567, sockets=1, reconnects=0, gaps=0, lost=0,
+    p50=1.0, p99=9.0, speed=600.0,
+)  # fmt: skip
 
 
 def _report() -> dict[str, Any]:
@@ -30,30 +36,35 @@ def _replayed() -> dict[str, Any]:
 
 
 def test_nothing_wrong_is_no_problem() -> None:
-    assert problems(DAY, _report(), _replayed()) == []
+    assert problems(DAY, ACCOUNT, _report(), _replayed()) == []
 
 
 def test_an_asset_without_rows_is_a_problem() -> None:
     report = _report()
     report["assets"]["patterns"]["partitions"] = {"2026-07-30": 10}
-    assert problems(DAY, report, _replayed()) == ["asset patterns has no rows of 2026-07-31"]
+    assert problems(DAY, ACCOUNT, report, _replayed()) == ["asset patterns has no rows of 2026-07-31"]
     del report["assets"]["patterns"]
-    assert problems(DAY, report, _replayed()) == ["asset patterns has no rows of 2026-07-31"]
+    assert problems(DAY, ACCOUNT, report, _replayed()) == ["asset patterns has no rows of 2026-07-31"]
 
 
 def test_a_failed_check_is_a_problem_and_so_is_one_that_was_never_made() -> None:
     report = _report()
     report["checks"]["patterns:live_equals_replay"]["passed"] = False
-    assert len(problems(DAY, report, _replayed())) == 1
+    assert len(problems(DAY, ACCOUNT, report, _replayed())) == 1
     report["checks"] = {}
-    assert problems(DAY, report, _replayed()) == ["check live_equals_replay was never made"]
+    assert problems(DAY, ACCOUNT, report, _replayed()) == ["check live_equals_replay was never made"]
+
+
+def test_what_is_wrong_with_the_feed_comes_first() -> None:
+    account = dataclasses.replace(ACCOUNT, gaps=1)
+    assert problems(DAY, account, _report(), _replayed()) == ["the feed had 1 gaps; its log says why"]
 
 
 def test_a_failed_run_an_open_journal_and_an_empty_replay_are_problems() -> None:
     report, replayed = _report(), _replayed()
     report["runs"][0]["status"] = "FAILURE"
     replayed |= {"closed": False, "signals": 0}
-    assert problems(DAY, report, replayed) == [
+    assert problems(DAY, ACCOUNT, report, replayed) == [
         "run r1 of run_patterns failed",
         "replay gave no signals",
         "the journal was not closed",
@@ -62,7 +73,7 @@ def test_a_failed_run_an_open_journal_and_an_empty_replay_are_problems() -> None
 
 def test_the_table_shows_numbers_assets_and_checks() -> None:
     console = Console(record=True, width=120)
-    console.print(summary_table(DAY, _report(), _replayed()))
+    console.print(summary_table(DAY, ACCOUNT, _report(), _replayed()))
     shown = console.export_text()
-    for wanted in ("22,578", "1,234,567", *ASSETS, "live_equals_replay", "passed"):
+    for wanted in ("22,500", "22,578", "1,234,567", *ASSETS, "live_equals_replay", "passed"):
         assert wanted in shown

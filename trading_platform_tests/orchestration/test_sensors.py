@@ -151,5 +151,25 @@ def test_reasons_to_skip(store: FakeStore, sessions: str, reason: str) -> None:
     assert reason in result.skip_message
 
 
+def test_while_a_run_of_its_own_is_under_way_none_is_asked_for() -> None:
+    store = FakeStore(position(record=50, last_closed=FIVE, closed=False), "48-1")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for tags in ({"dagster/sensor_name": "closed_bars"}, {"dagster/sensor_name": "another"}, {}):
+            instance.create_run_for_job(run_patterns, status=dg.DagsterRunStatus.STARTED, tags=tags)
+
+        def look() -> dg.SensorResult | dg.SkipReason:
+            context = dg.build_sensor_context(instance=instance)
+            return SENSOR(
+                context, redis_manager=fake_redis(store), journals=FakeJournals(root=str(SESSION), shard="k1")
+            )
+
+        waiting = look()
+        assert isinstance(waiting, dg.SkipReason)
+        assert "under way" in waiting.skip_message
+        (run,) = instance.get_runs(dg.RunsFilter(tags={"dagster/sensor_name": "closed_bars"}))
+        instance.report_run_canceled(run)
+        assert [request.run_key for request in look().run_requests] == [f"{SESSION}-48-1"]
+
+
 def test_the_sensor_runs_by_default() -> None:
     assert SENSOR.default_status is dg.DefaultSensorStatus.RUNNING

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -29,6 +30,7 @@ from trading_platform.simulator.exchange.sent import SentLedger
 from trading_platform.simulator.exchange.sockets import Sockets
 from trading_platform.simulator.exchange.stream import Pace
 from trading_platform.simulator.player import CONNECTED_BEFORE_SECONDS
+from trading_platform.wire.kite_encoder import encode_frame
 
 HOST = "127.0.0.1"
 
@@ -100,6 +102,8 @@ class Exchange:
     async def _serve(self, ready: Callable[[Addresses], None]) -> None:
         offer, options = self._offer, self._options
         market = Market(offer.bars, steady=options.pace.packets_per_second is not None, walls=offer.walls)
+        # a client would take the time that a compiler needs for a socket that has gone silent
+        encode_frame(market.rows(np.zeros(1, np.int64)))
         usual = min(offer.opens, market.first_second) - CONNECTED_BEFORE_SECONDS
         begin = usual if options.at_second is None else options.at_second
         clock = ExchangeClock(begin * NS_PER_SECOND, options.speed, held=options.held)

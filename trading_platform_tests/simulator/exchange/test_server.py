@@ -181,3 +181,12 @@ def test_another_key_is_the_one_that_counts() -> None:
         assert kite.profile()["broker"] == "ZERODHA"
         with pytest.raises(TokenException):
             client(exchange).profile()
+
+
+def test_the_encoder_is_compiled_before_a_client_can_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[int] = []
+    monkeypatch.setattr(
+        "trading_platform.simulator.exchange.server.encode_frame", lambda rows: encoded.append(len(rows))
+    )
+    with running(Options(held=True)):
+        assert encoded == [1]
