@@ -62,7 +62,9 @@ def test_a_process_that_ends_by_itself_is_named(children: Children) -> None:
 
 def test_a_good_end_that_is_expected_is_no_failure_and_a_bad_one_is(children: Children) -> None:
     children.start("meant", *_python("pass"), ends=True)
-    children.start("bad", *_python("import time; time.sleep(0.2); raise SystemExit(3)"), ends=True)
+    os.waitid(os.P_PID, children.pid("meant"), os.WEXITED | os.WNOWAIT)
+    children.require_alive()
+    children.start("bad", *_python("raise SystemExit(3)"), ends=True)
     with pytest.raises(ChildFailed, match="bad ended by itself with 3"):
         while True:
             children.require_alive()
