@@ -121,6 +121,22 @@ class TookTooLong(PlatformError):
     """Something that was waited for did not happen within its limit."""
 
 
+class BackupError(PlatformError):
+    """A backup cannot be made, read or restored."""
+
+
+class BackupRunning(BackupError):
+    """Another process makes or removes backups in the same folder."""
+
+
+class HalfBackup(BackupError):
+    """A backup that was never finished: half a backup is none."""
+
+
+class BackupDamaged(BackupError):
+    """A backup whose files are not what its manifest says."""
+
+
 class ExchangeRefusal(PlatformError):
     """The simulated exchange refuses a request; the client reads why in Kite's own words for it."""
 

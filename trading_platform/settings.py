@@ -50,6 +50,15 @@ class CalculationSettings(BaseModel):
         return hashlib.sha256(self.canonical()).hexdigest()
 
 
+class BackupKeep(BaseModel):
+    """Which backups retention keeps: the newest of each of so many days and weeks that have one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    days: int = Field(14, ge=1, le=3660, description="days of which the newest backup is kept")
+    weeks: int = Field(8, ge=0, le=520, description="weeks of which the newest backup is kept")
+
+
 class Settings(BaseSettings):
     """Where things are and how they run."""
 
@@ -68,6 +77,11 @@ class Settings(BaseSettings):
     kite_ws_root: str = Field("wss://ws.kite.trade", pattern=r"^wss?://[^?#@\s]+$", description="where sockets connect")
     state_every_seconds: float = Field(30.0, gt=0, description="real seconds between two state files of the engine")
     webserver_port: int = Field(3000, ge=1, le=65535, description="port of the Dagster UI on loopback")
+    backup_dir: Path = Field(
+        default_factory=lambda given: given["data_dir"] / "backups",
+        description="folder of backups, each a folder with a manifest.json; best on another disk",
+    )
+    backup_keep: BackupKeep = BackupKeep()
     calculation: CalculationSettings = CalculationSettings()
 
     @classmethod
@@ -112,10 +126,13 @@ class Settings(BaseSettings):
         """Return the folder of what each engine says of itself."""
         return self.data_dir / "engine"
 
-    @property
-    def backup_dir(self) -> Path:
-        """Return the folder of backups, each a folder with a manifest.json."""
-        return self.data_dir / "backups"
+    def without_secrets(self) -> dict[str, Any]:
+        """Return all values but the secret ones, as JSON takes them."""
+        return self.model_dump(mode="json", exclude=set(self.secret_names()))
+
+    def secret_names(self) -> tuple[str, ...]:
+        """Return the names of the secret settings that have a value."""
+        return tuple(name for name in type(self).model_fields if isinstance(getattr(self, name), SecretStr))
 
     @property
     def valkey_dir(self) -> Path:

@@ -25,6 +25,14 @@ PROVEN_ELSEWHERE = {
     # proven as the whole process that they are parts of
     "cli/bench_feed.py": "cli/test_bench_load.py",
     "cli/bench_stack.py": "cli/test_bench_load.py",
+    # the parts of a backup are proven by what it holds and gives back
+    "storage/backup/check.py": "storage/backup/test_restore.py",
+    "storage/backup/journal_part.py": "storage/backup/test_restore.py",
+    "storage/backup/lake_part.py": "storage/backup/test_make.py",
+    "storage/backup/layout.py": "storage/backup/test_make.py",
+    "storage/backup/redis_import.py": "storage/backup/test_redis_export.py",
+    "storage/backup/redis_snapshot.py": "storage/backup/test_redis_part.py",
+    "storage/backup/sources.py": "storage/backup/test_make.py",
     # tables of rules are proven as the layouts that they make up
     "migration/analytics_families.py": "migration/test_layouts.py",
     "migration/layout_l3.py": "migration/test_layouts.py",

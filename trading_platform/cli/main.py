@@ -6,6 +6,7 @@ import typer
 
 from trading_platform import __version__
 from trading_platform.cli import (
+    backup,
     bench,
     decode,
     demo,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 
 for command in (
+    backup,
     bench,
     decode,
     demo,

@@ -47,9 +47,10 @@ class ValkeyHandle:
 class EmbeddedValkey:
     """The server of one data folder."""
 
-    def __init__(self, folder: Path, *, start_limit_seconds: float = START_LIMIT_SECONDS) -> None:
+    def __init__(self, folder: Path, *, start_limit_seconds: float = START_LIMIT_SECONDS, durable: bool = True) -> None:
         self.folder = folder.absolute()
         self._start_limit = start_limit_seconds
+        self._durable = durable  # else it keeps nothing and begins with the dump.rdb that lies in its folder
 
     def ensure_running(self) -> ValkeyHandle:
         """Attach to the server, or start it and wait until it has loaded its data; raise StoreUnavailable."""
@@ -133,7 +134,7 @@ class EmbeddedValkey:
         socket_path.unlink(missing_ok=True)
         _write_private(self.folder / "socket-path", str(socket_path))
         configuration = self.folder / "valkey.conf"
-        _write_private(configuration, _configuration(self.folder, socket_path))
+        _write_private(configuration, _configuration(self.folder, socket_path, durable=self._durable))
         (self.folder / "valkey.log").touch(mode=0o600)
         with (self.folder / "valkey.log").open("ab") as log:
             process = subprocess.Popen(
@@ -223,7 +224,7 @@ def _binary() -> Path:
     return places[0]
 
 
-def _configuration(folder: Path, socket_path: Path) -> str:
+def _configuration(folder: Path, socket_path: Path, *, durable: bool) -> str:
     return f"""# written at each start; changes are lost
 port 0
 unixsocket {_quoted(socket_path)}
@@ -234,7 +235,7 @@ logfile {_quoted(folder / "valkey.log")}
 daemonize no
 # the command line must keep naming this file: it is how the process is recognised
 set-proc-title no
-appendonly yes
+appendonly {"yes" if durable else "no"}
 appendfsync everysec
 save ""
 maxmemory-policy noeviction
