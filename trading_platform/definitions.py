@@ -10,10 +10,13 @@ from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_patterns import patterns
 from trading_platform.orchestration.asset_reference import instruments, subscription_universe
 from trading_platform.orchestration.asset_volume import volume_baselines
+from trading_platform.orchestration.check_backup import backup_check
+from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
 from trading_platform.orchestration.job_migrate_redis import migrate_redis_job
 from trading_platform.orchestration.jobs import platform_jobs
 from trading_platform.orchestration.live_check import live_equals_replay
 from trading_platform.orchestration.resources import platform_resources
+from trading_platform.orchestration.schedules import backup_check_schedule, backup_schedule
 from trading_platform.orchestration.sensors import closed_bars_sensor
 from trading_platform.settings import Settings, load_settings
 
@@ -43,13 +46,26 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
     """Return all definitions; `overrides` replace resources by name (lake, redis_manager, kite, journals, ...)."""
     settings = settings or load_settings()
     resources = {**platform_resources(settings), **overrides}
-    jobs = [*platform_jobs([*ASSETS, *CHECKS], resources), migrate_redis_job(settings.data_dir)]
+    jobs = [
+        *platform_jobs([*ASSETS, *CHECKS], resources),
+        migrate_redis_job(settings.data_dir),
+        backup_data_job(settings),
+        restore_data_job(settings),
+    ]
     by_name = {job.name: job for job in jobs}
+    # not among CHECKS: a run that makes bars has nothing to say about backups
+    backup_is_fresh = backup_check(settings.backup_dir)
+    check_backups = dg.define_asset_job(
+        "check_backups",
+        selection=dg.AssetSelection.checks(backup_is_fresh),
+        description="Judges the age of the last good backup, whether or not one was made.",
+    )
     return dg.Definitions(
         assets=ASSETS,
-        asset_checks=CHECKS,
-        jobs=jobs,
+        asset_checks=[*CHECKS, backup_is_fresh],
+        jobs=[*jobs, check_backups],
         sensors=[closed_bars_sensor(by_name["run_patterns"])],
+        schedules=[backup_schedule(by_name["backup_data"]), backup_check_schedule(check_backups.name)],
         resources=resources,
         executor=dg.in_process_executor,
     )
