@@ -1,6 +1,6 @@
 """A legacy server and the platform's, both real; the legacy one is read by a user that may not write."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,21 +70,47 @@ def two_servers(folder: Path) -> Iterator[TwoServers]:
 
 def value_of(client: redis.Redis, key: bytes | str) -> Any:
     """Read a key with the client's own commands: a second opinion to the code under test."""
-    kind = client.type(key).decode()
-    if kind == "stream":
-        about = client.xinfo_stream(key)
-        groups = {one["name"]: one["last-delivered-id"] for one in client.xinfo_groups(key)}
-        return kind, client.xrange(key), about["last-generated-id"], about["entries-added"], groups
-    read = {
-        "string": lambda: client.get(key),
-        "hash": lambda: client.hgetall(key),
-        "list": lambda: client.lrange(key, 0, -1),
-        "set": lambda: set(client.smembers(key)),
-        "zset": lambda: client.zrange(key, 0, -1, withscores=True),
-    }
-    return kind, read[kind]()
+    return snapshot(client, [key.encode() if isinstance(key, str) else key]).popitem()[1][0]
 
 
-def snapshot(client: redis.Redis) -> dict[bytes, Any]:
-    """Read all keys of a database with their values and the moments at which they expire."""
-    return {key: (value_of(client, key), client.pexpiretime(key)) for key in client.scan_iter(count=1000)}
+def snapshot(client: redis.Redis, some: list[bytes] | None = None) -> dict[bytes, Any]:
+    """Read all keys of a database, or some, with their values and the moments at which they expire."""
+    keys = list(client.scan_iter(count=1000)) if some is None else some
+    asking: Any = client.pipeline(transaction=False)
+    for key in keys:
+        asking.type(key)
+    kinds = [kind.decode() for kind in asking.execute()]
+    for key, kind in zip(keys, kinds, strict=True):
+        for read in _READ[kind]:
+            read(asking, key)
+        asking.pexpiretime(key)
+    replies = iter(asking.execute())
+    found = {}
+    for key, kind in zip(keys, kinds, strict=True):
+        told = [next(replies) for _ in _READ[kind]]
+        found[key] = ((kind, *(_essence(one) for one in told)), next(replies))
+    return found
+
+
+_READ: dict[str, list[Callable[[Any, bytes], Any]]] = {
+    "string": [lambda asking, key: asking.get(key)],
+    "hash": [lambda asking, key: asking.hgetall(key)],
+    "list": [lambda asking, key: asking.lrange(key, 0, -1)],
+    "set": [lambda asking, key: asking.smembers(key)],
+    "zset": [lambda asking, key: asking.zrange(key, 0, -1, withscores=True)],
+    "stream": [
+        lambda asking, key: asking.xrange(key),
+        lambda asking, key: asking.xinfo_stream(key),
+        lambda asking, key: asking.xinfo_groups(key),
+    ],
+}
+_OF_A_STREAM = ("length", "last-generated-id", "entries-added")
+
+
+def _essence(reply: Any) -> Any:
+    """Leave out what a stream tells of how it is stored, and what readers had not acknowledged."""
+    if isinstance(reply, dict) and "radix-tree-keys" in reply:
+        return {name: reply[name] for name in _OF_A_STREAM}
+    if isinstance(reply, list) and reply and isinstance(reply[0], dict) and "last-delivered-id" in reply[0]:
+        return {group["name"]: group["last-delivered-id"] for group in reply}
+    return set(reply) if isinstance(reply, set) else reply

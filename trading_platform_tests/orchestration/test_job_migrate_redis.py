@@ -1,5 +1,6 @@
 """The job does what the commands do, is configured by typed fields, and keeps no password."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,13 @@ def data(tmp_path: Path) -> Iterator[Path]:
     EmbeddedValkey(tmp_path / "valkey").stop()
 
 
+@functools.cache
+def job_of(data: Path) -> dg.JobDefinition:
+    return build_definitions(Settings(data_dir=data)).resolve_job_def("migrate_redis")
+
+
 def run(data: Path, **config: str) -> dg.ExecuteInProcessResult:
-    job = build_definitions(Settings(data_dir=data)).resolve_job_def("migrate_redis")
+    job = job_of(data)
     ops = {"migrate": {"config": {"layout": "L4", **config}}}
     return job.execute_in_process(run_config={"ops": ops}, raise_on_error=False)
 
@@ -84,7 +90,7 @@ def test_fields_are_typed_and_described() -> None:
     fields = MigrateRedisConfig.to_fields_dict()
     assert set(fields) == {"action", "layout", "source_url", "password_file", "folder", "dumps_dir"}
     assert all(field.description for field in fields.values())
-    job = build_definitions(Settings()).resolve_job_def("migrate_redis")
+    job = job_of(Path("data"))
     for wrong in (
         {"layout": "L1"},
         {"layout": "L4", "action": "delete"},

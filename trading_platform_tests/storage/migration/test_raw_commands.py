@@ -1,8 +1,11 @@
 import pytest
 import redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
+from redis.retry import Retry
 
 from trading_platform.errors import StoreRefused, StoreUnavailable
+from trading_platform.storage.migration import raw_commands
 from trading_platform.storage.migration.raw_commands import answered, ask, pairs
 from trading_platform_tests.migration.two_servers import TwoServers
 
@@ -36,7 +39,7 @@ def test_after_a_lost_connection_nobody_gets_replies_of_another(servers: TwoServ
 
 
 def test_a_server_that_is_not_there_is_named(servers: TwoServers) -> None:
-    nobody = redis.Redis(unix_socket_path=f"{servers.target_socket}.none")
+    nobody = redis.Redis(unix_socket_path=f"{servers.target_socket}.none", retry=Retry(NoBackoff(), 0))
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         ask(nobody, [("PING",)])
 
@@ -45,3 +48,18 @@ def test_a_server_that_is_not_there_is_named(servers: TwoServers) -> None:
 def test_pairs_of_both_protocols(reply: object) -> None:
     assert pairs(reply) == [(b"a", 1), (b"b", 2)]
     assert pairs(type(reply)()) == []
+
+
+def test_after_an_interruption_nobody_gets_replies_of_another(
+    servers: TwoServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = redis.Redis(unix_socket_path=str(servers.target_socket), max_connections=1)
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(raw_commands, "_reply", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ask(alone, [("ECHO", "another's")])
+    monkeypatch.undo()
+    assert ask(alone, [("ECHO", "mine")]) == [b"mine"]

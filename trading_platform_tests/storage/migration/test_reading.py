@@ -149,3 +149,10 @@ def test_an_empty_stream_is_a_value(servers: TwoServers) -> None:
     (value,) = small_values(servers.source, facts_of(servers, [b"s"]))
     assert isinstance(value, TypedValue)
     assert (value.items, value.tail and value.tail.last_id) == ([], b"5-1")
+
+
+def test_what_the_server_gives_twice_is_taken_once(servers: TwoServers, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([[3], [[b"7", [b"a", b"1", b"b", b"2", b"a", b"1"]]], [[b"0", [b"b", b"2", b"c", b"3"]]]])
+    monkeypatch.setattr(reading, "ask", lambda *_: next(answers))
+    found = list(pages(servers.source, KeyFacts(0, b"hash", "hash", None, 100)))
+    assert found == [[(b"a", b"1"), (b"b", b"2")], [(b"c", b"3")]]

@@ -12,17 +12,19 @@ import pytest
 
 from trading_platform.errors import MigrationRefused, StoreRefused
 from trading_platform.market.clock import Clock
+from trading_platform.migration.comparison import Equal
 from trading_platform.migration.decisions import Reason
 from trading_platform.migration.target_keys import staging_key
-from trading_platform.storage.migration import copies, running
+from trading_platform.storage.migration import copies, reading, running
 from trading_platform.storage.migration.copies import CHANGED, EXPIRED, GONE, TOO_OLD
+from trading_platform.storage.migration.ledger import Ledger
 from trading_platform.storage.migration.plan_file import PLAN, Plan
 from trading_platform.storage.migration.planning import make_plan
 from trading_platform.storage.migration.running import BEFORE, WRITTEN, CopyBy, has_plan, run_plan
 from trading_platform.storage.migration.verifying import verify_migration
 from trading_platform.wire.redis_keys import SESSION_SECONDS
 from trading_platform_tests.migration.legacy_databases import Made, legacy_keys, write_keys
-from trading_platform_tests.migration.two_servers import TARGET, TwoServers, snapshot, value_of
+from trading_platform_tests.migration.two_servers import TARGET, TwoServers, snapshot
 
 DECODED = ("baseline", "volume_averages", "ohlc_stats", "_state:", "india_vix")
 KILLED_RUN = "trading_platform_tests.storage.migration.killed_run"
@@ -43,10 +45,10 @@ def test_every_value_arrives_as_it_was(servers: TwoServers, tmp_path: Path, layo
     taken = [one for one in made if one.target]
     found = snapshot(servers.target)
     assert set(found) == {str(one.target).encode() for one in taken}
+    source = {number: snapshot(servers.database(number)) for number in (0, 1, 2)}
     for one in taken:
         if not is_decoded(one):
-            source = servers.database(one.database)
-            assert found[str(one.target).encode()] == (value_of(source, one.key), source.pexpiretime(one.key)), one.key
+            assert found[str(one.target).encode()] == source[one.database][str(one.key).encode()], one.key
     assert report.done.counts[WRITTEN].keys == len(taken)
     assert report.aside.keys == len(made) - len(taken)
 
@@ -270,6 +272,7 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_was_not(servers: TwoServers
     make_plan(migration)
     steps = killed(servers, whole, 0)
     expected = snapshot(servers.target)
+    taken = sum(len(line.keys) for line in Plan(whole).entries() if line.target and line.reason is None)
     rng = random.Random(9)
     for seed in range(3):
         servers.target.flushall()
@@ -278,9 +281,12 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_was_not(servers: TwoServers
         shutil.copy(whole / PLAN, folder / PLAN)
         assert killed(servers, folder, rng.randrange(1, steps)) == -signal.SIGKILL
         killed(servers, folder, rng.randrange(1, steps))  # it may have less to do than that by now
-        run_plan(servers.migration(folder))
+        report = run_plan(servers.migration(folder))
         assert snapshot(servers.target) == expected, seed
-        assert verify_migration(servers.migration(folder)).is_whole, seed
+        assert report.done.keys == taken, report.aside.facts()
+        verified = verify_migration(servers.migration(folder))
+        assert (verified.is_whole, verified.done.counts.keys()) == (True, {str(Equal.SAME)}), seed
+        assert verified.done.keys == taken
 
 
 def test_a_large_value_that_was_cut_off_leaves_nothing_behind(
@@ -307,3 +313,54 @@ def test_a_large_value_that_was_cut_off_leaves_nothing_behind(
     servers.database(1).delete("sys:" + target.rpartition("sys:")[2])  # so that no further attempt cleans up
     run_plan(migration)
     assert [key for key in servers.target.scan_iter() if b"staging" in key] == []
+
+
+def test_what_stands_under_a_name_of_ours_is_not_mixed_in(
+    servers: TwoServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("small", "large"):
+        servers.database(1).rpush(f"sys:{name}", *(["a"] if name == "small" else ["a" * 900] * 9))
+        servers.target.rpush(staging_key(f"legacy:l4:sys:{name}"), "of a run whose ledger is gone")
+    migration = servers.migration(tmp_path)
+    make_plan(migration)
+    for module in (reading, copies, running):
+        monkeypatch.setattr(module, "LARGE_BYTES", 2000)
+    run_plan(migration, by=CopyBy.TYPE)
+    assert servers.target.lrange("legacy:l4:sys:small", 0, -1) == [b"a"]
+    assert servers.target.lrange("legacy:l4:sys:large", 0, -1) == [b"a" * 900] * 9
+
+
+def test_a_plan_after_a_kill_knows_what_may_be_ours(
+    servers: TwoServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers.database(1).set("price:realtime:INFY", 1)
+    migration = servers.migration(tmp_path)
+    make_plan(migration)
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Ledger, "settled", cut)
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(migration)
+    monkeypatch.undo()
+    assert make_plan(migration).collisions.keys == 0
+    assert run_plan(migration).done.counts.keys() == {BEFORE}
+
+
+def test_what_another_wrote_during_a_kill_is_not_taken_for_ours(
+    servers: TwoServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers.database(1).set("price:realtime:INFY", 1)
+    migration = servers.migration(tmp_path)
+    make_plan(migration)
+
+    def cut(*_: object) -> None:
+        servers.target.set("legacy:l4:price_realtime:INFY", "another's")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "transact", cut)
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(migration)
+    monkeypatch.undo()
+    assert run_plan(migration).aside.counts.keys() == {str(Reason.TARGET_EXISTS)}

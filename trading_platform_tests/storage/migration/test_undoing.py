@@ -92,6 +92,7 @@ def test_what_a_killed_run_left_is_taken_back_too(servers: TwoServers, tmp_path:
     ledger.close()
     report = rolled_back(servers, tmp_path)
     assert report.done.counts[REMOVED].samples == ["legacy:l4:a"]
+    assert report.is_whole  # what another wrote was never ours
     assert list(snapshot(servers.target)) == [b"legacy:l4:b"]
 
 
