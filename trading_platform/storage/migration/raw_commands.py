@@ -28,7 +28,9 @@ def ask(client: "redis.Redis", commands: Sequence[Command]) -> list[Any]:
     try:
         connection: Any = client.connection_pool.get_connection()
     except RedisError as error:
-        raise store_error("the server cannot be reached", error) from error
+        raise store_error(
+            "the server cannot be reached; start it and run the command again, it goes on", error
+        ) from error
     is_clean = False
     try:
         connection.send_packed_command([b"".join(map(_pack, commands))])
