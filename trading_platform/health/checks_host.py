@@ -84,7 +84,7 @@ def check_dagster(daemons: DaemonFacts) -> Finding:
     if not daemons.asked:
         return Finding("dagster", Level.GREEN, "not run from here: DAGSTER_HOME is not set")
     if daemons.heartbeat_ages is None:
-        advice = "is DAGSTER_HOME that of the running Dagster?"
+        advice = "is DAGSTER_HOME that of the running Dagster? is the machine too busy to answer?"
         return Finding("dagster", Level.DEGRADED, f"not known: {daemons.problem}", advice)
     ages = daemons.heartbeat_ages
     ill = sorted(name for name, age in ages.items() if age is None or age > HEARTBEAT_SECONDS)
