@@ -1,6 +1,7 @@
 """What the machine tells: room on the disk and how long it lasts, Dagster's daemon, the age of the last backup."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from trading_platform.health.findings import Figures, Finding, Level
 from trading_platform.health.market_hours import Duty, MarketHours, clock_text
@@ -11,7 +12,11 @@ SESSIONS_AHEAD = 5
 
 LEAST_FREE_BYTES = 512 * 1024 * 1024
 FORECAST_MARGIN = 1.2
-BACKUP_RED_SESSIONS = 5
+
+BACKUP_GRACE = timedelta(hours=6)
+"""After a close, before a session without a backup is complained of."""
+
+BACKUP_RED_SESSIONS = 3
 
 HEARTBEAT_SECONDS = 150.0
 """Dagster's daemons beat every half minute."""
@@ -97,19 +102,18 @@ def check_dagster(daemons: DaemonFacts) -> Finding:
 
 def check_backup(backup: BackupFacts, hours: MarketHours) -> Finding:
     """Say how many recorded sessions the newest backup does not hold."""
-    advice = "make one after the close"
+    advice = "make one: trading-platform backup"
     age = None if backup.made_at_ns is None else (hours.now_ns - backup.made_at_ns) // NS_PER_SECOND
     figures: Figures = {"age_seconds": age, "sessions_missing": backup.sessions_since}
-    if backup.problem is not None:
-        return Finding("backup", Level.DEGRADED, backup.problem, advice, figures)
+    if backup.made_at_ns is None and not backup.any_session:
+        return Finding("backup", Level.GREEN, "nothing was recorded yet that could be backed up", None, figures)
+    level = Level.RED if backup.sessions_since >= BACKUP_RED_SESSIONS else Level.DEGRADED
     if backup.made_at_ns is None:
-        if not backup.any_session:
-            return Finding("backup", Level.GREEN, "nothing was recorded yet that could be backed up", None, figures)
-        return Finding("backup", Level.DEGRADED, "no backup yet", advice, figures)
+        says = "no backup yet" if backup.problem is None else f"no good backup: {backup.problem}"
+        return Finding("backup", level, says, advice, figures)
     says = f"made {clock_text(backup.made_at_ns, hours.today)}"
     if not backup.sessions_since:
         return Finding("backup", Level.GREEN, says, None, figures)
-    level = Level.RED if backup.sessions_since >= BACKUP_RED_SESSIONS else Level.DEGRADED
     return Finding("backup", level, f"{says}: {backup.sessions_since} sessions ended since", advice, figures)
 
 

@@ -2,24 +2,19 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
-import orjson
-
 from trading_platform.errors import JournalError
-from trading_platform.health.checks_host import BackupFacts, DiskFacts
+from trading_platform.health.checks_host import BACKUP_GRACE, BackupFacts, DiskFacts
 from trading_platform.market.clock import NS_PER_SECOND, to_ns
+from trading_platform.storage.backup.catalogue import list_backups
 from trading_platform.storage.journal import JournalReader, journal_folder, journal_sessions
 
 LEAST_SECONDS = 5.0
 """A journal younger than this says nothing of how fast it grows."""
 
 PAST_SESSIONS = 3
-BACKUP_GRACE_NS = 3 * 3600 * NS_PER_SECOND
-"""How long after the close a session may be without a backup."""
-
-MANIFEST = "manifest.json"
 
 
 def look_at_disk(data_dir: Path, root: Path, shard: str, *, now_ns: int, today: date) -> DiskFacts:
@@ -42,18 +37,15 @@ def look_at_disk(data_dir: Path, root: Path, shard: str, *, now_ns: int, today: 
 def look_at_backups(
     folder: Path, sessions: list[date], *, now_ns: int, ends_ns: Callable[[date], int | None]
 ) -> BackupFacts:
-    """Return the newest backup that is whole enough to name its time, and the sessions that ended since."""
-    times: list[int] = []
-    problem = None
-    for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
-        try:
-            times.append(to_ns(datetime.fromisoformat(orjson.loads(manifest.read_bytes())["made_at"])))
-        except (OSError, orjson.JSONDecodeError, LookupError, TypeError, ValueError):
-            problem = f"{manifest} does not say when it was made (made_at, ISO 8601 with a zone)"
-    made = max(times, default=None)
-    ends = [end for end in map(ends_ns, sessions) if end is not None and end + BACKUP_GRACE_NS <= now_ns]
-    missing = [end for end in ends if made is None or end > made]
-    return BackupFacts(made, len(missing), bool(sessions), problem if made is None else None)
+    """Return the newest good backup, and the sessions that ended since; half a backup is none."""
+    listed = list_backups(folder)
+    good = [one.manifest for one in listed if one.is_good and one.manifest is not None]
+    made = to_ns(good[-1].made_at) if good else None
+    grace = int(BACKUP_GRACE.total_seconds()) * NS_PER_SECOND
+    ends = [end for end in map(ends_ns, sessions) if end is not None and end + grace <= now_ns]
+    missing = sum(made is None or end > made for end in ends)
+    problem = f"{listed[-1].folder.name}: {listed[-1].trouble}" if listed and not good else None
+    return BackupFacts(made, missing, bool(sessions), problem)
 
 
 def _size(folder: Path) -> int:

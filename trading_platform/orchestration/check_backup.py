@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from trading_platform.health.checks_host import BACKUP_GRACE, BACKUP_RED_SESSIONS
 from trading_platform.market.clock import Clock
 from trading_platform.market.sessions import SessionTable, load_session_table
 from trading_platform.orchestration.asset_market_data import minute_bars
@@ -14,12 +15,7 @@ from trading_platform.orchestration.resources import JournalsResource
 from trading_platform.orchestration.schedules import closes_at
 from trading_platform.storage.backup.catalogue import list_backups
 
-GRACE = timedelta(hours=6)
-"""After a close, before a session without a backup is complained of."""
-
 STALE = timedelta(days=7)
-ERROR_SESSIONS = 3
-"""So many sessions without a backup are an error, fewer a warning."""
 
 
 def backup_check(root: Path) -> dg.AssetChecksDefinition:
@@ -45,11 +41,11 @@ def judge(root: Path, recorded: Sequence[date], now: datetime, table: SessionTab
     since = [
         session
         for session in recorded
-        if closes_at(table, session) + GRACE <= now and (made_at is None or closes_at(table, session) > made_at)
+        if closes_at(table, session) + BACKUP_GRACE <= now and (made_at is None or closes_at(table, session) > made_at)
     ]
     age = None if made_at is None else now - made_at
     stale = age is not None and age > STALE
-    error = len(since) >= ERROR_SESSIONS
+    error = len(since) >= BACKUP_RED_SESSIONS
     return dg.AssetCheckResult(
         passed=not since and not stale,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,

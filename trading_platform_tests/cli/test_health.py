@@ -25,6 +25,7 @@ from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import Settings
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.storage.redis_store import RedisStore
+from trading_platform_tests.health.test_look_disk import backup, on
 
 SESSION = date(2026, 7, 31)
 LIMIT = 90.0
@@ -77,9 +78,7 @@ class Platform:
         block = BaselineBlock(SESSION, np.array([1], np.uint32), 555, {k: np.ones((1, 2)) for k in INTERVALS}, ())
         RedisStore(manager.connect(), "k1").publish_block("baseline", block.encode())
         manager.close()
-        backup = self.settings.backup_dir / "20260730"
-        backup.mkdir(parents=True)
-        (backup / "manifest.json").write_text('{"made_at": "2026-07-30T17:00:00+05:30"}')
+        backup(self.settings.backup_dir, on(30, 17))
 
     def look(self) -> Health:
         token = {"kite_access_token": TOKEN}

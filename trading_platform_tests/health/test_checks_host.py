@@ -75,11 +75,12 @@ def test_daemons_have_to_beat(daemons: DaemonFacts, level: Level, says: str) -> 
     ("backup", "level", "says"),
     [
         (BackupFacts(None, 0, any_session=False), GREEN, "nothing was recorded yet"),
-        (BackupFacts(None, 3, any_session=True), DEGRADED, "no backup yet"),
+        (BackupFacts(None, 2, any_session=True), DEGRADED, "no backup yet"),
         (BackupFacts(at(9), 0, any_session=True), GREEN, "made 09:00"),
         (BackupFacts(at(9), 1, any_session=True), DEGRADED, "1 sessions ended since"),
-        (BackupFacts(at(9), 5, any_session=True), RED, "5 sessions ended since"),
-        (BackupFacts(None, 5, any_session=True, problem="x/manifest.json does not say"), DEGRADED, "does not say"),
+        (BackupFacts(at(9), 3, any_session=True), RED, "3 sessions ended since"),
+        (BackupFacts(None, 2, any_session=True, problem="20260730: half"), DEGRADED, "no good backup: 20260730: half"),
+        (BackupFacts(None, 3, any_session=True), RED, "no backup yet"),
     ],
 )
 def test_a_backup_has_to_hold_what_was_recorded(backup: BackupFacts, level: Level, says: str) -> None:

@@ -1,12 +1,11 @@
 import os
-from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
-import pytest
-
+from trading_platform.health.checks_host import BackupFacts
 from trading_platform.health.look_disk import look_at_backups, look_at_disk
-from trading_platform.market.clock import NS_PER_SECOND
+from trading_platform.market.clock import IST, NS_PER_SECOND
+from trading_platform.storage.backup.manifest import FORMAT, MANIFEST, UNFINISHED, Manifest, encode_manifest
 from trading_platform.storage.journal import JournalWriter
 from trading_platform.wire.journal_records import ControlType, RecordKind, encode_control
 from trading_platform_tests.health.made import FRIDAY, at
@@ -59,42 +58,52 @@ def test_a_journal_without_a_readable_record_has_a_size_and_no_speed(tmp_path: P
     assert facts.grown_in_seconds is None
 
 
-def manifest(folder: Path, name: str, content: str) -> None:
-    (folder / name).mkdir(parents=True)
-    (folder / name / "manifest.json").write_text(content)
+def backup(folder: Path, made_at: datetime, *, finished: bool = True) -> Path:
+    """Write a backup that holds nothing."""
+    place = folder / (f"{made_at:%Y%m%d-%H%M%S}" + ("" if finished else UNFINISHED))
+    place.mkdir(parents=True)
+    said = Manifest(
+        format=FORMAT, name=place.name, made_at=made_at, platform="1", files=(), journals=(), tables=(), redis=None,
+        dagster_databases=0, not_included=(), notes=(), faults=(),
+    )  # fmt: skip
+    (place / MANIFEST).write_bytes(encode_manifest(said))
+    return place
 
 
-def closes(sessions: dict[date, int]) -> Callable[[date], int | None]:
-    return sessions.get
+def on(day: int, hour: int) -> datetime:
+    return datetime(2026, 7, day, hour, tzinfo=IST)
+
+
+ENDS = {THURSDAY: at(16, on=THURSDAY), FRIDAY: at(16)}
+
+
+def looked(folder: Path, now_ns: int, sessions: tuple[date, ...] = (THURSDAY, FRIDAY)) -> BackupFacts:
+    return look_at_backups(folder, list(sessions), now_ns=now_ns, ends_ns=ENDS.get)
 
 
 def test_the_newest_backup_is_compared_with_the_sessions_that_ended(tmp_path: Path) -> None:
-    ends = closes({THURSDAY: at(16, on=THURSDAY), FRIDAY: at(16)})
-    manifest(tmp_path, "1", '{"made_at": "2026-07-29T17:00:00+05:30"}')
-    manifest(tmp_path, "2", '{"made_at": "2026-07-30T17:00:00+05:30"}')
-    sessions = [THURSDAY, FRIDAY]
-    before_close = look_at_backups(tmp_path, sessions, now_ns=at(15), ends_ns=ends)
+    backup(tmp_path, on(29, 17))
+    backup(tmp_path, on(30, 17))
+    before_close = looked(tmp_path, at(15))
     assert (before_close.made_at_ns, before_close.sessions_since) == (at(17, on=THURSDAY), 0)
-    soon_after = look_at_backups(tmp_path, sessions, now_ns=at(18, 59), ends_ns=ends)
-    assert soon_after.sessions_since == 0  # there is time for it
-    assert look_at_backups(tmp_path, sessions, now_ns=at(19), ends_ns=ends).sessions_since == 1
+    assert looked(tmp_path, at(21, 59)).sessions_since == 0  # there is time for it
+    assert looked(tmp_path, at(22)).sessions_since == 1
 
 
 def test_without_a_backup_every_session_is_missing(tmp_path: Path) -> None:
-    ends = closes({THURSDAY: at(16, on=THURSDAY), FRIDAY: at(16)})
-    none = look_at_backups(tmp_path / "backups", [THURSDAY, FRIDAY], now_ns=at(20), ends_ns=ends)
+    none = looked(tmp_path / "backups", at(22))
     assert (none.made_at_ns, none.sessions_since, none.any_session) == (None, 2, True)
-    assert not look_at_backups(tmp_path / "backups", [], now_ns=at(20), ends_ns=ends).any_session
+    assert not looked(tmp_path / "backups", at(22), ()).any_session
 
 
-@pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"made_at": 5}', '{"made_at": "yesterday"}', '{"made_at": "2026-07-30T17:00:00"}']
-)
-def test_a_manifest_that_does_not_say_when_is_named(tmp_path: Path, content: str) -> None:
-    manifest(tmp_path, "1", content)
-    facts = look_at_backups(tmp_path, [], now_ns=at(20), ends_ns=closes({}))
-    assert facts.made_at_ns is None
-    assert "1/manifest.json does not say when" in (facts.problem or "")
-    manifest(tmp_path, "2", '{"made_at": "2026-07-30T17:00:00+05:30"}')
-    good = look_at_backups(tmp_path, [], now_ns=at(20), ends_ns=closes({}))
-    assert (good.made_at_ns, good.problem) == (at(17, on=THURSDAY), None)
+def test_half_a_backup_and_a_damaged_one_are_none(tmp_path: Path) -> None:
+    backup(tmp_path, on(30, 17), finished=False)
+    half = looked(tmp_path, at(22))
+    assert (half.made_at_ns, half.sessions_since) == (None, 2)
+    assert "half" in (half.problem or "")
+    damaged = backup(tmp_path, on(31, 17)) / MANIFEST
+    damaged.write_bytes(damaged.read_bytes().replace(b"2026", b"2027"))
+    assert looked(tmp_path, at(22)).made_at_ns is None
+    backup(tmp_path, on(30, 18))
+    good = looked(tmp_path, at(22))
+    assert (good.made_at_ns, good.sessions_since, good.problem) == (at(18, on=THURSDAY), 1, None)
