@@ -9,7 +9,8 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -169,22 +170,28 @@ def torture(seed: int) -> Report:
         return Torture(Path(folder), seed).run()
 
 
+def torture_all(seeds: range, *, jobs: int) -> Iterator[Report]:
+    """Run seeds, some at once: each mostly waits."""
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(torture, seeds)
+
+
 def main() -> int:
     """Run many seeds and tell how it went."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2, help="seeds at once")
     asked = parser.parse_args()
     events: Counter[str] = Counter()
     failed = lost = 0
     seconds = []
-    for seed in range(asked.first, asked.first + asked.seeds):
-        report = torture(seed)
+    for report in torture_all(range(asked.first, asked.first + asked.seeds), jobs=asked.jobs):
         events += report.events
         lost += report.positions_lost
         seconds.append(report.seconds)
         failed += bool(report.faults)
-        shown = f"seed {seed}: {report.seconds:.1f} s, {dict(report.events)}, {report.signals} signals"
+        shown = f"seed {report.seed}: {report.seconds:.1f} s, {dict(report.events)}, {report.signals} signals"
         print(shown, "" if not report.faults else "\nFAILED: " + "\n".join(report.faults), flush=True)  # noqa: T201
     print(  # noqa: T201
         f"{asked.seeds} seeds, {failed} failed, {dict(events)}, positions lost by kill -9 alone: {lost}, "

@@ -13,13 +13,12 @@ import orjson
 import requests
 import websocket
 
-from trading_platform.market.clock import Clock
 from trading_platform.simulator.exchange.sent import read_sent
 from trading_platform.simulator.exchange.server import Addresses, Exchange, Offer, Options
 from trading_platform_tests.torture.processes import KEYS, fork, log_to
 
-_START_SECONDS = 30
-_ASK_SECONDS = 10
+_START_SECONDS = 180
+_ASK_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,6 @@ class ExchangeProcess:
     @property
     def clock_url(self) -> str:
         return f"{self.addresses.rest}/simulator/clock"
-
-    def clock(self) -> Clock:
-        """Return the running clock."""
-        told = self.get("clock")
-        return Clock(told["epoch_ns"], told["rate"], told["anchor_ns"])
 
     def get(self, what: str) -> Any:
         answer = requests.get(f"{self.addresses.rest}/simulator/{what}", timeout=_ASK_SECONDS)

@@ -10,7 +10,8 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from multiprocessing.process import BaseProcess
@@ -22,6 +23,7 @@ import orjson
 import polars as pl
 
 from trading_platform.batch.reference import choose_universe, universe_rows
+from trading_platform.calc.pass_layout import Counter as Counted
 from trading_platform.cli.simulate_inputs import Trade, make_offer
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
 from trading_platform.simulator.exchange.server import Offer, Options
@@ -41,12 +43,12 @@ from trading_platform_tests.torture.processes import (
     start_feed_process,
 )
 
-LIMIT_SECONDS = 60.0
-MINUTES, SPEED = 3, 60.0
+LIMIT_SECONDS = 120.0
+MINUTES = 10
+MOST_EVENTS = 6
 SOCKETS = 2
 _EVENTS = ("engine", "valkey", "tail", "feed", "feed", "feed")
-_POLL = 0.01
-_DAY_NS = 24 * 3600 * NS_PER_SECOND
+_POLL = 0.03
 
 
 class Stuck(Exception):
@@ -108,6 +110,7 @@ class FeedTorture:
     def run(self) -> Report:
         self._manager.connect()
         exchange = ExchangeProcess(self._root, market(), self._options())
+        self._begun = elapsed_ns()  # the first start of all waited for the kernels
         try:
             self._drive(exchange)
             self._compare(exchange.sent())
@@ -124,8 +127,8 @@ class FeedTorture:
         return self.report
 
     def _options(self) -> Options:
-        paces = [Pace(None, 5), Pace(1, 10), Pace(1, 200)]
-        return Options(speed=SPEED, held=True, pace=paces[self._rng.integers(len(paces))])
+        speed, packets, frame = [(60.0, None, 5), (30.0, 1, 10), (30.0, 1, 200)][self._rng.integers(3)]
+        return Options(speed=speed, held=True, pace=Pace(packets, frame, tells_time=True))
 
     def _drive(self, exchange: ExchangeProcess) -> None:
         self._exchange = exchange
@@ -134,26 +137,29 @@ class FeedTorture:
         self._start_feed()
         self._wait("the journal", (self._settings.journal_dir / SHARD).is_dir)
         self._engine = start_engine_process(self._root)
-        clock, ends_ns = exchange.clock(), exchange.get("clock")["end"] * NS_PER_SECOND
-        while True:
-            pause(float(self._rng.exponential(0.35)))
-            if clock.now_ns() >= ends_ns:
+        self._wait("the market", lambda: self._subscribed() and self._is_trading())
+        for _ in range(int(self._rng.integers(3, MOST_EVENTS + 1))):
+            pause(float(self._rng.exponential(0.25)))
+            if not self._is_trading():
                 break
             getattr(self, f"_on_{self._rng.choice(self._events)}")()
             self._restart_the_dead()
             if self._rng.random() < 0.7:
                 self._wait("the sockets", self._subscribed)
         self._settle()
-        self._close(clock)
+        self._close()
         witness.stop()
 
     def _settle(self) -> None:
         """Let both sockets be there, end the stream, and let everything arrive that was sent."""
         self._wait("the sockets", self._subscribed)
-        pause(1.5 / SPEED)  # what is due is sent
-        sent = [one for one in self._exchange.silence() if one["open"]][1:]
-        wanted = sorted(one["frames"] + one["heartbeats"] for one in sent)
-        self._wait("the last frames", lambda: self._kept_since_connecting() == wanted)
+
+        def arrived() -> bool:
+            # asked each time: a socket that was lost meanwhile is another one now
+            sent = [one for one in self._exchange.silence() if one["open"]][1:]
+            return sorted(one["frames"] + one["heartbeats"] for one in sent) == self._kept_since_connecting()
+
+        self._wait("the last frames", arrived)
 
     def _subscribed(self) -> bool:
         sockets = [one for one in self._exchange.get("sent")["sockets"] if one["open"]]
@@ -163,12 +169,16 @@ class FeedTorture:
         records = self._records()
         return sorted(len(Account(records, k, frozenset(), sent=[]).lives[-1].payloads) for k in range(SOCKETS))
 
-    def _close(self, clock: Clock) -> None:
+    def _is_trading(self) -> bool:
+        told = self._exchange.get("clock")
+        return bool(told["first_bar"] * NS_PER_SECOND <= told["now_ns"] < told["end"] * NS_PER_SECOND)
+
+    def _close(self) -> None:
         """Stop the feed as an operator would, and start it again after hours: it closes the session."""
         self._feed.terminate()
         self._wait_for_end("feed", self._feed)
         self._snapshot = orjson.loads((self._settings.feed_dir / f"{SHARD}.json").read_bytes())
-        evening = replace(clock, epoch_ns=clock.epoch_ns + 10 * 3600 * NS_PER_SECOND)
+        evening = Clock.starting_at(self._exchange.get("clock")["now_ns"] + 10 * 3600 * NS_PER_SECOND)
         self._feed = start_feed_process(self._root, self._exchange.addresses.websocket, evening)
         self._wait_for_end("feed", self._feed)
         self._wait_for_end("engine", self._engine)
@@ -213,6 +223,9 @@ class FeedTorture:
 
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
         while not done():
+            for process in (self._feed, self._engine):
+                if process is not None and process.exitcode not in (None, 0):
+                    raise Stuck(f"waiting for {what}: process {process.pid} ended with {process.exitcode}")
             if elapsed_ns() - self._begun > LIMIT_SECONDS * NS_PER_SECOND:
                 raise Stuck(f"waited for {what} beyond the limit of {LIMIT_SECONDS} s")
             pause(_POLL)
@@ -244,11 +257,13 @@ class FeedTorture:
         report, bars = self.report, expected.rows["bars"]
         records = self._records()
         witness = full_packets(sent[0])
-        lost, may = [], set()
+        lost, edge, may = [], [], set()
         for socket, tokens in enumerate(tokens_by_socket()):
             account = Account(records, socket, tokens, sent=sent[1:])
             account.check_runs()
-            lost += account.missing(witness)
+            missing = account.missing(witness)
+            lost += [one for one in missing if account.is_in_gap(one)]
+            edge += [one for one in missing if not account.is_in_gap(one)]
             may |= account.bars_that_may_be_flagged(bars)
             report.faults += account.faults
             report.counts += Counter(
@@ -258,8 +273,12 @@ class FeedTorture:
             )
             if not report.events["feed"] and len(account.gaps) != account.silences:
                 report.faults.append(f"{len(account.gaps)} gaps though the feed was never killed")
-        report.faults += flag_faults(bars, lost, may)
-        report.counts += Counter(packets=len(witness), missing=len(lost), bars=len(bars), flagged=len(may))
+        unflagged = int(np.frombuffer(expected.state["counters"], np.int64)[Counted.UNFLAGGED_MINUTES])
+        report.faults += flag_faults(bars, lost, may, unflagged_minutes=unflagged)
+        report.counts += Counter(
+            packets=len(witness), missing=len(lost), at_edges=len(edge), bars=len(bars), may_be_flagged=len(may)
+        )
+        report.counts["unflagged_minutes"] += unflagged
         self._check_snapshot(records)
 
     def _check_snapshot(self, records: list[Kept]) -> None:
@@ -275,20 +294,27 @@ class FeedTorture:
 
 
 @cache
-def _template() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="feed-crash-"))
-    fill_folder(folder / "data")
-    return folder / "data"
+def _template() -> "tempfile.TemporaryDirectory[str]":
+    folder = tempfile.TemporaryDirectory(prefix="feed-crash-")
+    fill_folder(Path(folder.name) / "data")
+    return folder
 
 
 def torture_feed(seed: int, keep: Path | None = None) -> Report:
     """Run one seed in a folder of its own; one that failed is copied to `keep`."""
     with tempfile.TemporaryDirectory(prefix="feed-crash-") as folder:
-        shutil.copytree(_template(), Path(folder), dirs_exist_ok=True)
+        shutil.copytree(Path(_template().name) / "data", Path(folder), dirs_exist_ok=True)
         report = FeedTorture(Path(folder), seed).run()
         if report.faults and keep is not None:
             shutil.copytree(folder, keep / f"seed-{seed}", ignore=shutil.ignore_patterns("*.sock"))
         return report
+
+
+def torture_feeds(seeds: range, *, jobs: int, keep: Path | None = None) -> Iterator[Report]:
+    """Run seeds, some at once: each mostly waits for its exchange."""
+    _template()
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(lambda seed: torture_feed(seed, keep), seeds)
 
 
 def main() -> int:
@@ -296,19 +322,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2, help="seeds at once")
     parser.add_argument("--keep", type=Path, help="folder for the data of seeds that fail")
     asked = parser.parse_args()
     events: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     failed: list[int] = []
     seconds = []
-    for seed in range(asked.first, asked.first + asked.seeds):
-        report = torture_feed(seed, asked.keep)
+    for report in torture_feeds(range(asked.first, asked.first + asked.seeds), jobs=asked.jobs, keep=asked.keep):
         events += report.events
         counts += report.counts
         seconds.append(report.seconds)
-        failed += [seed] if report.faults else []
-        shown = f"seed {seed}: {report.seconds:.1f} s, {dict(report.events)}, {dict(report.counts)}"
+        failed += [report.seed] if report.faults else []
+        shown = f"seed {report.seed}: {report.seconds:.1f} s, {dict(report.events)}, {dict(report.counts)}"
         print(shown, "" if not report.faults else "\nFAILED: " + "\n".join(report.faults), flush=True)  # noqa: T201
     summary = {
         "seeds": asked.seeds,

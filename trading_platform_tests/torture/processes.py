@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import numpy as np
 
 from trading_platform.cli.engine import EngineWorker, Stop
 from trading_platform.cli.feed import FeedWorker
-from trading_platform.cli.feed_clock import published_clock
+from trading_platform.cli.feed_clock import exchange_clock
+from trading_platform.errors import FeedError
 from trading_platform.market.clock import Clock, elapsed_ns, pause
+from trading_platform.ports import Timepiece
 from trading_platform.settings import Settings, load_settings
 from trading_platform.simulator.exchange.accounts import Credentials
 from trading_platform.storage.journal import JournalReader, JournalWriter
@@ -39,7 +42,7 @@ def start_writer_process(data_dir: Path, seed: int, *, window_bytes: int) -> Bas
 
 
 def start_feed_process(data_dir: Path, root: str, clock: str | Clock) -> BaseProcess:
-    """Start the feed of the exchange at `root` on the clock that its URL publishes, or on a given one."""
+    """Start the feed of the exchange at `root` on the time of that exchange, by its URL, or on a given clock."""
     return fork(_feed, data_dir, root, clock)
 
 
@@ -96,8 +99,15 @@ def _feed(data_dir: Path, root: str, clock: str | Clock) -> None:
         "TP_KITE_API_KEY": KEYS.api_key,
         "TP_KITE_WS_ROOT": root,
     }
-    worker = FeedWorker(load_settings(), Stop(), lambda: published_clock(clock) if isinstance(clock, str) else clock)
-    worker.run(until_closed=True)
+    FeedWorker(load_settings(), Stop(), lambda: _patiently(clock)).run(until_closed=True)
+
+
+def _patiently(clock: str | Clock) -> Timepiece:
+    """Ask for the exchange's time until it answers: a machine that stands still is no reason to end."""
+    while isinstance(clock, str):
+        with suppress(FeedError):
+            return exchange_clock(clock, print)
+    return clock
 
 
 def _writer(data_dir: Path, seed: int, window_bytes: int) -> None:
