@@ -16,7 +16,7 @@ import orjson
 
 from trading_platform.cli.bench_figures import Arrivals
 from trading_platform.cli.bench_watch import PositionWatch
-from trading_platform.cli.children import Children
+from trading_platform.cli.children import Children, our_command
 from trading_platform.cli.play_inputs import DEFAULT_SESSION
 from trading_platform.errors import TookTooLong
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
@@ -62,7 +62,7 @@ class Stack:
 
     def start(self, name: str, *arguments: str) -> None:
         """Start a command of ours beside us."""
-        self.children.start(name, *_command(*arguments))
+        self.children.start(name, *our_command(*arguments))
         self._pids[name] = self.children.pid(name)
 
     def start_module(self, name: str, module: str, *arguments: str) -> None:
@@ -72,7 +72,7 @@ class Stack:
 
     def run(self, *arguments: str) -> str:
         """Run a command of ours to its end and return what it printed."""
-        return self.children.run(arguments[0], *_command(*arguments))
+        return self.children.run(arguments[0], *our_command(*arguments))
 
     def wait(self, what: str, is_done: Callable[[], bool]) -> None:
         """Wait until something is done; raise TookTooLong, or ChildFailed when a process ends meanwhile."""
@@ -140,7 +140,3 @@ def add_frame(digest: Any, frame: bytes) -> None:
     """Chain a frame to a digest of frames, as the exchange's ledger of what it sent does."""
     digest.update(len(frame).to_bytes(4, "big"))
     digest.update(frame)
-
-
-def _command(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "trading_platform", *arguments)
