@@ -16,6 +16,7 @@ from trading_platform.calc.pass_layout import (
     EMPTY,
     FLAGS,
     KIND,
+    LATENESS_SECONDS,
     LONG_MINUTES,
     LOST,
     MIDNIGHT,
@@ -39,6 +40,8 @@ from trading_platform.wire.records import BAR, Rows
 Indices = NDArray[np.int64]
 
 NS_PER_MINUTE = 60 * NS_PER_SECOND
+_LEAD_NS = LATENESS_SECONDS * NS_PER_SECOND
+"""Packets that the exchange stamped so long before the last one came may have been under way, and are lost too."""
 
 
 def pack_marks(touched: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -58,6 +61,7 @@ def unpack_marks(packed: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[n
 def begin_gap(memory: Memory, rows: Indices, since_ns: int) -> Rows:
     """Note that a socket is away that carries these rows; return bars closed since then, flagged."""
     state = memory.state
+    since_ns -= _LEAD_NS
     since, away = since_ns / NS_PER_SECOND, state[rows, AWAY_SINCE]
     state[rows, AWAY_SINCE] = np.where(away > 0.0, np.minimum(away, since), since)
     state[rows, AFTER_GAP] = 1.0
@@ -79,7 +83,7 @@ def name_gap(memory: Memory, rows: Indices, from_ns: int, until_ns: int) -> Rows
     """Note a gap that is over; return the bars of it that were closed, flagged."""
     memory.state[rows, AFTER_GAP] = 1.0
     memory.counters[Counter.GAPS] += 1
-    return _mark(memory, rows, from_ns // NS_PER_MINUTE, (until_ns - 1) // NS_PER_MINUTE)
+    return _mark(memory, rows, (from_ns - _LEAD_NS) // NS_PER_MINUTE, (until_ns - 1) // NS_PER_MINUTE)
 
 
 def _mark(memory: Memory, rows: Indices, first: int, last: int) -> Rows:

@@ -73,6 +73,9 @@ class Counter(IntEnum):
 
 COUNTERS = len(Counter)
 
+LATENESS_SECONDS = 2
+"""Packets come so long after the time that the exchange gave them: a bar waits for them, a gap may have lost them."""
+
 # scalars of the shard (int64)
 WATERMARK, PULSE_SECOND, NEXT_MINUTE, LATEST_EXCHANGE, MIDNIGHT, DIRTY, LATEST_DIRTY, RECORD, LAST_RECEIVED = range(9)
 BASELINE_VERSION, LAST_CLOSED, LAST_OPEN, FINISHING, SCALARS = range(9, 14)

@@ -19,6 +19,7 @@ from trading_platform.calc.pass_layout import (
     INDICATORS,
     LAST_OPEN,
     LAST_RECEIVED,
+    LATENESS_SECONDS,
     LATEST_EXCHANGE,
     LONG_SLOTS,
     PATTERN_COUNT,
@@ -36,8 +37,6 @@ from trading_platform.calc.pulses import pulse_features
 from trading_platform.wire.journal_records import RecordKind
 from trading_platform.wire.kite_packets import decode_frame
 
-LATENESS_SECONDS = 2
-"""A bar waits this long, in exchange time, for packets that come late."""
 SILENCE_SECONDS = 5
 """In silence a bar closes this long after its end, in receive time."""
 _FRAME, _TEXT, _CONTROL = int(RecordKind.FRAME), int(RecordKind.TEXT), int(RecordKind.CONTROL)

@@ -129,8 +129,9 @@ class SessionPass:
             if missing[row]:
                 self._setup.note_missing(int(missing[row]), received_ns)
             if batch.table["kind"][row] == RecordKind.CONTROL:
-                parts.append(self._apply(decode_control(batch.body(row)), batch.table[row]))
-            parts += self._run(batch, row, row + 1)
+                parts += self._control(batch, row)
+            else:
+                parts += self._run(batch, row, row + 1)
             first = row + 1
         if first < len(batch):
             self._refuse_closed(first, batch)
@@ -207,11 +208,21 @@ class SessionPass:
             number = batch.table["number"][row]
             raise EngineError(f"record {number} follows session_closed: the session {self.session} is over")
 
-    def _apply(self, control: Control, entry: np.void) -> tuple[Rows, ...]:
+    def _control(self, batch: RecordBatch, row: int) -> Iterator[tuple[Rows, ...]]:
         """Let a control record take effect before it moves the watermark, so that a gap flags the bars it fell into.
 
-        Return the bars that it revises, as a part of what the record gives.
+        Candles are of minutes that are over: they come after it, for their bars must be closed.
         """
+        control = decode_control(batch.body(row))
+        is_late = control.type is ControlType.CANDLES and self._opened
+        if is_late:
+            yield from self._run(batch, row, row + 1)
+        yield self._apply(control, batch.table[row])
+        if not is_late:
+            yield from self._run(batch, row, row + 1)
+
+    def _apply(self, control: Control, entry: np.void) -> tuple[Rows, ...]:
+        """Apply a control record; return the bars that it revises, as a part of what the record gives."""
         opens = not self._opened
         if (control.type is ControlType.SESSION_OPENED) != opens:
             raise EngineError(f"a {control.type} record: a journal begins with session_opened, and holds it only once")

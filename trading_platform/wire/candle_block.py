@@ -63,7 +63,7 @@ class CandleBlock:
     @classmethod
     def of(cls, session: date, windows: Sequence[Window], candles: Sequence[Candle]) -> "CandleBlock":
         """Return the block of these rows."""
-        return cls(session, np.array(windows, WINDOW), np.array(candles, CANDLE))
+        return cls(session, np.array(list(windows), WINDOW), np.array(list(candles), CANDLE))
 
     def encode(self) -> bytes:
         """Write the block; its sha256 names it in the journal."""

@@ -96,6 +96,7 @@ class NaiveSession:
         self.move(min(self.newest_exchange, self.received) - 2)
 
     def name_gap(self, since: float, until: float) -> None:
+        since -= 2  # packets come up to two seconds late: those of just before the last one are lost too
         for book in self.books.values():
             book.gaps.append([since, until])
             book.after_gap = True

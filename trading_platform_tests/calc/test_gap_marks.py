@@ -62,11 +62,21 @@ def test_a_gap_that_is_named_twice_revises_once() -> None:
     assert result.counters["gaps"] == 2
 
 
-@pytest.mark.parametrize(("until", "touched"), [(59.9, [0]), (60.0, [0]), (60.1, [0, 1])])
-def test_a_gap_touches_the_minutes_that_it_lies_in(until: float, touched: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("since", "until", "touched"),
+    [
+        (20.0, 59.9, [0]),
+        (20.0, 60.0, [0]),
+        (20.0, 60.1, [0, 1]),
+        # a packet of the minute before may have been under way when the last one came
+        (61.9, 70.0, [0, 1]),
+        (62.0, 70.0, [1]),
+    ],
+)
+def test_a_gap_touches_the_minutes_that_it_lies_in(since: float, until: float, touched: list[int]) -> None:
     feeding = Feeding().opened((CASH,))
     trading(feeding, 0, 190, CASH)
-    times = {"from_ns": (OPEN + 20) * NS, "until_ns": int((OPEN + until) * NS)}
+    times = {"from_ns": int((OPEN + since) * NS), "until_ns": int((OPEN + until) * NS)}
     feeding.control(ControlType.GAP, (OPEN + 190) * NS, **times)
     result = feeding.closed(OPEN + 400).run()
     assert [minute for minute, revision, _ in told(result) if revision] == touched

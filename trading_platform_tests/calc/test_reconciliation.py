@@ -295,6 +295,17 @@ def test_a_late_packet_of_another_minute_leaves_the_reconciled_longer_bar_alone(
     assert bar(result.last(CASH)[OPEN + 240])[1] == 120.0
 
 
+def test_candles_come_after_the_bars_that_their_own_record_closes() -> None:
+    """All sockets are away: nothing but this record moves time."""
+    feeding = gapped()
+    del feeding.records[-1]
+    fetched(feeding, 335, TRUTH)
+    result = feeding.run()
+    assert bar(result.last(CASH, 5)[OPEN]) == WHOLE
+    assert [int(row["revision"]) for row in result.of(CASH, 5)] == [0, 1]
+    assert {entry.record for entry in result.entries["bars"][-1:]} == {len(feeding.records)}
+
+
 def test_an_index_has_candles_without_volume() -> None:
     feeding = Feeding().opened((INDEX,))
     for second in (10, 70):
@@ -453,7 +464,8 @@ class Made:
         return any(begin < second <= end for begin, end in self.away)
 
     def windows(self) -> list[Window]:
-        touched = sorted({k for begin, end in self.away for k in range(begin // FIVE, end // FIVE + 1)})
+        # what was under way when the last payload came is lost too
+        touched = sorted({k for begin, end in self.away for k in range(max(0, begin - 2) // FIVE, end // FIVE + 1)})
         return [Window(CASH, OPEN + k * FIVE, OPEN + (k + 1) * FIVE) for k in touched]
 
 
