@@ -105,6 +105,14 @@ class BrokerError(PlatformError):
     """Kite refuses a request, cannot be reached, or no credentials are set."""
 
 
+class AccessRefused(BrokerError):
+    """Kite refuses the access token, or what is asked for with it: another login or subscription helps, waiting may."""
+
+
+class RequestRefused(BrokerError):
+    """Kite refuses what a request asks for; asking the same again does not help."""
+
+
 class FeedError(PlatformError):
     """The feed lacks what it needs, or a part of it ended that must not."""
 

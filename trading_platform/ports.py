@@ -8,6 +8,7 @@ import polars as pl
 import redis
 
 from trading_platform.calc.session_pass import Produced, SessionPass
+from trading_platform.wire.candle_block import Candle
 from trading_platform.wire.journal_records import ControlType, RecordBatch
 from trading_platform.wire.records import Rows
 
@@ -207,6 +208,24 @@ class Timepiece(Protocol):
 
     def hear(self, told: bytes) -> None:
         """Take note of what a ping on a socket told; most go by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedCandles:
+    """What came for one instrument, and how many of its candles could not be read."""
+
+    candles: tuple[Candle, ...]
+    unreadable: int = 0
+
+
+class CandleSource(Protocol):
+    """Where the exchange's one-minute candles of the present session come from."""
+
+    def minute_candles(self, token: int, begin: int, end: int) -> FetchedCandles:
+        """Return the candles that start from `begin` up to but not including `end` (seconds since the epoch).
+
+        Raise AccessRefused, RequestRefused or BrokerError.
+        """
 
 
 class SocketListener(Protocol):

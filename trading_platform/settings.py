@@ -20,6 +20,7 @@ from trading_platform.errors import SettingsError
 
 PREFIX = "TP_"
 SETTINGS_FILE = "TP_SETTINGS_FILE"
+KITE_WS_ROOT, KITE_API_ROOT = "wss://ws.kite.trade", "https://api.kite.trade"
 _READ_ELSEWHERE = {SETTINGS_FILE, "TP_JIT_CACHE"}
 
 
@@ -74,7 +75,8 @@ class Settings(BaseSettings):
     )
     kite_api_key: SecretStr | None = Field(None, description="API key of the Kite app; absent: nothing is fetched")
     kite_access_token: SecretStr | None = Field(None, description="access token of today's login")
-    kite_ws_root: str = Field("wss://ws.kite.trade", pattern=r"^wss?://[^?#@\s]+$", description="where sockets connect")
+    kite_ws_root: str = Field(KITE_WS_ROOT, pattern=r"^wss?://[^?#@\s]+$", description="where sockets connect")
+    kite_api_root: str = Field(KITE_API_ROOT, pattern=r"^https?://[^?#@\s]+$", description="where REST calls go")
     state_every_seconds: float = Field(30.0, gt=0, description="real seconds between two state files of the engine")
     webserver_port: int = Field(3000, ge=1, le=65535, description="port of the Dagster UI on loopback")
     backup_dir: Path = Field(
@@ -95,6 +97,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let arguments win over the environment and the environment over the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_settings_file())
+
+    @property
+    def candle_root(self) -> str | None:
+        """Return where the feed asks for candles; None while its sockets are of another exchange and no root is named.
+
+        Kite's candles do not mend the bars of a simulated day, and a simulated token is not Kite's business.
+        """
+        foreign = self.kite_ws_root != KITE_WS_ROOT and self.kite_api_root == KITE_API_ROOT
+        return None if foreign else self.kite_api_root
 
     @property
     def journal_dir(self) -> Path:

@@ -23,6 +23,7 @@ PROVEN_ELSEWHERE = {
     "definitions.py": "test_definitions.py",
     "settings.py": "test_settings.py",
     # proven as the whole process that they are parts of
+    "cli/feed_limits.py": "cli/test_feed.py",
     "cli/bench_feed.py": "cli/test_bench_load.py",
     "cli/bench_stack.py": "cli/test_bench_load.py",
     # the parts of a backup are proven by what it holds and gives back

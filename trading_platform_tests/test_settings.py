@@ -59,6 +59,20 @@ def test_a_password_never_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
 
 
+@pytest.mark.parametrize(
+    ("given", "root"),
+    [
+        ({}, "https://api.kite.trade"),
+        ({"kite_api_root": "http://127.0.0.1:5"}, "http://127.0.0.1:5"),
+        # a simulated day is not mended with candles of the real one
+        ({"kite_ws_root": "ws://127.0.0.1:4"}, None),
+        ({"kite_ws_root": "ws://127.0.0.1:4", "kite_api_root": "http://127.0.0.1:5"}, "http://127.0.0.1:5"),
+    ],
+)
+def test_candles_come_from_the_exchange_whose_sockets_are_recorded(given: dict[str, str], root: str | None) -> None:
+    assert IsolatedSettings(**given).candle_root == root
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         load_settings().shard = "k2"  # type: ignore[misc]

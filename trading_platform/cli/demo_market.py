@@ -65,6 +65,7 @@ class DemoMarket:
                 "TP_KITE_API_KEY": _KEY.api_key,
                 "TP_KITE_ACCESS_TOKEN": _ACCESS_TOKEN.get_secret_value(),
                 "TP_KITE_WS_ROOT": self._addresses()["websocket"],
+                "TP_KITE_API_ROOT": self._addresses()["rest"],
             },
             ends=True,
         )

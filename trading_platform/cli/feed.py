@@ -13,8 +13,9 @@ from trading_platform.cli.console import say
 from trading_platform.cli.engine import Stop
 from trading_platform.cli.feed_clock import exchange_clock, waits_for_us
 from trading_platform.cli.feed_inputs import SocketPlan, plan_sockets, planned_classes, read_day, session_times
+from trading_platform.cli.feed_limits import FeedLimits, Waits
 from trading_platform.cli.feed_report import FeedReport, PlannedHours
-from trading_platform.cli.feed_session import FeedLimits, FeedSession, Waits
+from trading_platform.cli.feed_session import FeedSession
 from trading_platform.errors import MissingInput, SettingsError
 from trading_platform.kite.key_gate import KeyGate
 from trading_platform.market.clock import Clock, from_ns
@@ -29,7 +30,9 @@ _HELP = """Connect to Kite, subscribe the day's universe and record every messag
 
 Nothing is decoded and nothing is dropped silently: heartbeats, text messages and every interval without a socket are
 records too. The feed connects 15 minutes before the first phase of the day, closes the session a minute after the
-last one, and idles between; it continues the journal of a session that it had to leave. `<data_dir>/feed/SHARD.json`
+last one, and idles between; it continues the journal of a session that it had to leave. When the exchange's one-minute
+candles of a gap are there, it fetches them (three requests a second, oldest gap first) and records them, so that the
+bars are reconciled; a session with gaps stays open for that up to an hour after its end. `<data_dir>/feed/SHARD.json`
 says how it goes, once a second.
 
 `<data_dir>/feed/SHARD.universe.json`, `{"add": [token, ...], "remove": [token, ...]}`, says how the day's universe

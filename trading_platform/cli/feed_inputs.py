@@ -13,7 +13,7 @@ from trading_platform.batch.reference import choose_universe, dump_path, missing
 from trading_platform.errors import InstrumentError, LakeError, MissingInput, UnknownSessionDate
 from trading_platform.market.clock import NS_PER_SECOND, to_ns
 from trading_platform.market.instruments import InstrumentDay, session_class
-from trading_platform.market.session_kinds import RECORDING_LEAD_SECONDS, Phase
+from trading_platform.market.session_kinds import RECORDING_LEAD_SECONDS, Phase, PhaseKind
 from trading_platform.market.sessions import SessionClass, SessionTable
 from trading_platform.market.universe import PER_SOCKET, SOCKETS
 from trading_platform.settings import Settings
@@ -114,6 +114,34 @@ def session_times(day: InstrumentDay, tokens: frozenset[int], table: SessionTabl
         raise MissingInput(f"nothing that is subscribed on {day.session} trades that day; look at its dump")
     begin = to_ns(min(phase.start for phase in phases)) - RECORDING_LEAD_SECONDS * NS_PER_SECOND
     return begin, to_ns(max(phase.end for phase in phases)) + MARGIN_SECONDS * NS_PER_SECOND
+
+
+class ContinuousHours:
+    """Tells when an instrument is in continuous trading (seconds since the epoch); one we know nothing of never is."""
+
+    def __init__(self, day: InstrumentDay, table: SessionTable) -> None:
+        self._day, self._table = day, table
+        self._known: dict[SessionClass, tuple[tuple[int, int], ...]] = {}
+
+    def __call__(self, token: int) -> tuple[tuple[int, int], ...]:
+        """Return begin and end of each phase."""
+        try:
+            hours = session_class(self._day.with_token(token), self._day.fno_names)
+            if hours not in self._known:
+                self._known[hours] = self._of(hours)
+        except (InstrumentError, UnknownSessionDate):
+            return ()
+        return self._known[hours]
+
+    def _of(self, hours: SessionClass) -> tuple[tuple[int, int], ...]:
+        if not self._table.is_session(hours, self._day.session):
+            return ()
+        phases = self._table.session(hours, self._day.session).phases
+        return tuple(
+            (int(phase.start.timestamp()), int(phase.end.timestamp()))
+            for phase in phases
+            if phase.kind is PhaseKind.CONTINUOUS
+        )
 
 
 @dataclass(frozen=True, slots=True)

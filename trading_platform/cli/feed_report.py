@@ -85,6 +85,7 @@ class FeedReport:
         clock: Timepiece,
         state: str,
         refused: set[int],
+        candles: dict[str, Any] | None = None,
     ) -> None:
         """Say how a session goes."""
         self._is_idle = False
@@ -92,7 +93,7 @@ class FeedReport:
         self._so_far = self._before | {name: self._before[name] + values["since_start"][name] for name in _SUMMED}
         session = {"session": self._before["session"], "session_so_far": self._so_far}
         told = {"state": state, "waiting": self._gate.waiting, "refused_instruments": sorted(refused)}
-        self._write(clock, values | session | told)
+        self._write(clock, values | session | told | {"candles": candles})
 
     def _write(self, clock: Timepiece, values: dict[str, Any]) -> None:
         self._clock = clock

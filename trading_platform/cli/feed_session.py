@@ -1,22 +1,23 @@
 """One session of the feed: its journal, its opening records, its sockets, and its end."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from redis.exceptions import RedisError
 
 from trading_platform._version import __version__
 from trading_platform.cli.feed_blocks import FAMILIES, BlockWatch
+from trading_platform.cli.feed_candles import FeedCandles
 from trading_platform.cli.feed_clock import not_behind
-from trading_platform.cli.feed_inputs import SocketPlan, UniverseFile
+from trading_platform.cli.feed_inputs import ContinuousHours, SocketPlan, UniverseFile
+from trading_platform.cli.feed_limits import FeedLimits, Waits
 from trading_platform.cli.feed_report import FeedReport
 from trading_platform.cli.session_opening import Say, current_hash, opening_contents
 from trading_platform.errors import StoreUnavailable
-from trading_platform.kite.key_gate import CHECK_SECONDS, RETRY_SECONDS, KeyGate
-from trading_platform.kite.reconnect import Reconnect, ReconnectLimits
-from trading_platform.kite.ticker import Ticker, TickerLimits
+from trading_platform.kite.key_gate import KeyGate
+from trading_platform.kite.reconnect import Reconnect
+from trading_platform.kite.ticker import Ticker
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import SessionTable
@@ -24,7 +25,7 @@ from trading_platform.ports import SessionContents, Timepiece
 from trading_platform.settings import Settings
 from trading_platform.storage.journal import JournalReader, JournalWriter
 from trading_platform.storage.redis_manager import RedisManager
-from trading_platform.streaming.feed import QUEUE_BYTES, Feed
+from trading_platform.streaming.feed import Feed
 from trading_platform.streaming.journal_edges import JournalTail, journal_tail, opening_records
 from trading_platform.streaming.recorder import Recorder
 from trading_platform.wire.journal_records import ControlType
@@ -32,28 +33,6 @@ from trading_platform.wire.journal_records import ControlType
 _TICK_SECONDS = 0.2
 _SNAPSHOT_NS = NS_PER_SECOND
 _JOIN_SECONDS, _DRAIN_SECONDS = 2.0, 10.0
-
-
-class Waits(Protocol):
-    """How the command learns that it should end."""
-
-    asked: bool
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, but not longer than until it should end."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedLimits:
-    """How much a feed holds in memory, and how patient it is, in real seconds."""
-
-    queue_bytes: int = QUEUE_BYTES
-    ticker: TickerLimits = field(default_factory=TickerLimits)
-    reconnect: ReconnectLimits = field(default_factory=ReconnectLimits)
-    token_check_seconds: float = CHECK_SECONDS
-    token_retry_seconds: float = RETRY_SECONDS
-    idle_seconds: float = 5.0  # between two looks whether a session can begin
-    blocks_seconds: float = 5.0  # between two looks for new seeds and baselines
 
 
 class FeedSession:
@@ -81,6 +60,7 @@ class FeedSession:
         self._snapshots, self._stop, self._say = snapshots, stop, say
         self._seed, self._limits = seed, limits or FeedLimits()
         self._sockets: list[Ticker] = []
+        self._candles = FeedCandles(ContinuousHours(day, table), gate, self._limits.candles, say=say)
         self._known: dict[str, str | None] = {}  # the block of each family that is current, as the journal has it
         self._universe = UniverseFile(settings.feed_dir / f"{settings.shard}.universe.json", day)
         self._next: dict[str, int] = {}
@@ -112,7 +92,10 @@ class FeedSession:
                 queue_bytes=self._limits.queue_bytes,
                 tail=tail,
                 left_out=frozenset(self._plan.planned) - self._plan.tokens,
+                planned=dict(enumerate(self._plan.sockets)),
+                on_gap=self._candles.gap,
             )
+            self._candles.start(settings, session, feed, clock=self._clock, until=recorder.last_number)
             feed.start()
             over = self._record(feed, recorder)
             if over:
@@ -180,22 +163,45 @@ class FeedSession:
     def _record(self, feed: Feed, recorder: Recorder) -> bool:
         """Keep the sockets open until the end; whatever happens, disconnect them and record what they gave."""
         blocks = self._watch_blocks(feed)
+        stuck: list[int] = []
         try:
-            open_sockets = self._plan.sockets if self._clock.now_ns() < self._ends_ns else []
-            for number, tokens in enumerate(open_sockets):
-                self._begin_socket(feed, number, tokens)
-            self._say(f"{self._day.session}: {len(self._plan.tokens)} instruments on {len(self._sockets)} sockets")
-            while not self._stop.asked and self._clock.now_ns() < self._ends_ns:
-                self._look_after(feed, recorder)
-                self._stop.wait(min(_TICK_SECONDS, self._clock.real_seconds_until(self._ends_ns)))
+            try:
+                self._keep_sockets(feed, recorder)
+            finally:
+                stuck = self._stop_sockets()
+            self._wait_for_candles(feed, recorder)
         finally:
             blocks.stop()
-            for ticker in self._sockets:
-                ticker.stop()
-            stuck = [ticker.status.socket for ticker in self._sockets if not ticker.join(_JOIN_SECONDS)]
+            self._candles.stop()
             if not feed.close(_DRAIN_SECONDS) or stuck:
                 self._say(f"sockets {stuck} did not end, {feed.counters.unwritten} entries could not be written")
         return not self._stop.asked
+
+    def _keep_sockets(self, feed: Feed, recorder: Recorder) -> None:
+        open_sockets = self._plan.sockets if self._clock.now_ns() < self._ends_ns else []
+        for number, tokens in enumerate(open_sockets):
+            self._begin_socket(feed, number, tokens)
+        self._say(f"{self._day.session}: {len(self._plan.tokens)} instruments on {len(self._sockets)} sockets")
+        while not self._stop.asked and self._clock.now_ns() < self._ends_ns:
+            self._look_after(feed, recorder)
+            self._stop.wait(min(_TICK_SECONDS, self._clock.real_seconds_until(self._ends_ns)))
+        if not self._stop.asked:
+            feed.session_over(self._clock.now_ns())
+
+    def _stop_sockets(self) -> list[int]:
+        """Disconnect; return the numbers of sockets whose threads did not end."""
+        for ticker in self._sockets:
+            ticker.stop()
+        return [ticker.status.socket for ticker in self._sockets if not ticker.join(_JOIN_SECONDS)]
+
+    def _wait_for_candles(self, feed: Feed, recorder: Recorder) -> None:
+        """Keep the session open for the candles of its gaps, as long as they come."""
+        ended_ns = elapsed_ns()
+        while not self._stop.asked and (feed.queue.held_bytes or self._candles.is_busy(ended_ns)):
+            feed.require_alive()
+            if self._due("snapshot", _SNAPSHOT_NS):
+                self._snapshot(feed, recorder, "recording")
+            self._stop.wait(_TICK_SECONDS)
 
     def _begin_socket(self, feed: Feed, number: int, tokens: tuple[int, ...]) -> None:
         ticker = Ticker(
@@ -270,4 +276,12 @@ class FeedSession:
 
     def _snapshot(self, feed: Feed, recorder: Recorder, state: str) -> None:
         statuses = [ticker.status for ticker in self._sockets]
-        self._snapshots.recording(feed, recorder, statuses, clock=self._clock, state=state, refused=self._plan.refused)
+        self._snapshots.recording(
+            feed,
+            recorder,
+            statuses,
+            clock=self._clock,
+            state=state,
+            refused=self._plan.refused,
+            candles=self._candles.as_values(),
+        )

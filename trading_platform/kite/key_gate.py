@@ -39,7 +39,7 @@ class KeyGate:
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self.api_key = api_key
-        self._read_token, self._report = read_token, report
+        self.read_token, self._report = read_token, report
         self._check_ns = int(check_seconds * NS_PER_SECOND)
         self._retry_ns = int(retry_seconds * NS_PER_SECOND)
         self._guard = threading.Lock()
@@ -67,7 +67,7 @@ class KeyGate:
                 if now < self._next_check_ns:
                     return None
                 self._next_check_ns = now + self._check_ns
-            found = self._read_token()
+            found = self.read_token()
             if found is None:
                 self.standing = Standing.MISSING
                 self._wait("no access token: log in to Kite and set kite_access_token in the settings file")

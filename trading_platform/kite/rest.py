@@ -1,22 +1,27 @@
 """Ask Kite's REST service, through the official client."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import requests
 from kiteconnect import KiteConnect
-from kiteconnect.exceptions import KiteException
+from kiteconnect.exceptions import InputException, KiteException, PermissionException, TokenException
 from pydantic import SecretStr
 
-from trading_platform.errors import BrokerError
+from trading_platform.errors import AccessRefused, BrokerError, RequestRefused
 
 TIMEOUT_SECONDS = 30
+_MOST_CHARACTERS = 300
 
 
 class _UnparsedClient(KiteConnect):  # type: ignore[misc]  # the client has no types
-    """The official client, with the dump left as it came: what is kept must be what Kite sent."""
+    """The official client, with answers left as they came: one broken row must not cost the others."""
 
     def _parse_instruments(self, data: Any) -> Any:
+        return data
+
+    def _format_historical(self, data: Any) -> Any:
         return data
 
 
@@ -26,6 +31,7 @@ class KiteRest:
     def __init__(self, api_key: SecretStr | None, access_token: SecretStr | None, *, root: str | None = None) -> None:
         self._api_key, self._access_token = api_key, access_token
         self._root = root
+        self._made: KiteConnect | None = None
 
     @property
     def has_credentials(self) -> bool:
@@ -38,21 +44,53 @@ class KiteRest:
         content: bytes | str = self._ask("the dump of instruments", client.instruments)
         return content.encode() if isinstance(content, str) else content
 
+    def minute_candles(self, token: int, begin: datetime, end: datetime) -> list[Any]:
+        """Return the one-minute candles that start from `begin` to `end`, both included, as Kite sends them.
+
+        Both are in the exchanges' zone. Raise BrokerError.
+        """
+        client = self._client()
+        what = f"candles of {token}"
+        answer = self._ask(what, lambda: client.historical_data(token, begin, end, "minute"))
+        candles = answer.get("candles") if isinstance(answer, dict) else None
+        if not isinstance(candles, list):
+            raise BrokerError(f"Kite answered {what} with something else; look at its status page")
+        return candles
+
     def _client(self) -> KiteConnect:
+        """Return the client, one for all requests: it keeps its connection open."""
         if self._api_key is None or self._access_token is None:
-            raise BrokerError("Kite needs TP_KITE_API_KEY and TP_KITE_ACCESS_TOKEN; log in and set both")
-        return _UnparsedClient(
-            self._api_key.get_secret_value(),
-            access_token=self._access_token.get_secret_value(),
-            root=self._root,
-            timeout=TIMEOUT_SECONDS,
-        )
+            raise AccessRefused("Kite needs TP_KITE_API_KEY and TP_KITE_ACCESS_TOKEN; log in and set both")
+        if self._made is None:
+            self._made = _UnparsedClient(
+                self._api_key.get_secret_value(),
+                access_token=self._access_token.get_secret_value(),
+                root=self._root,
+                timeout=TIMEOUT_SECONDS,
+            )
+        return self._made
 
     @staticmethod
     def _ask(what: str, request: Callable[[], Any]) -> Any:
         try:
             return request()
+        except (TokenException, PermissionException) as error:
+            told = _told(error)
+            raise AccessRefused(f"Kite refused {what}: {told} (log in again if the token is of another day)") from error
+        except InputException as error:
+            raise RequestRefused(f"Kite refused {what}: {_told(error)}; look at what is asked for") from error
         except KiteException as error:
-            raise BrokerError(f"Kite refused {what}: {error} (log in again if the token is of another day)") from error
+            raise BrokerError(f"Kite refused {what}: {_told(error)}; it is asked again later") from error
         except requests.RequestException as error:
-            raise BrokerError(f"Kite could not be asked for {what}: {error}; check the connection") from error
+            raise BrokerError(
+                f"Kite could not be asked for {what} ({type(error).__name__}); check the connection"
+            ) from error
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # the official client takes an answer for granted that a gateway in between need not give
+            raise BrokerError(
+                f"Kite answered {what} with something else ({type(error).__name__}); try again"
+            ) from error
+
+
+def _told(error: KiteException) -> str:
+    return str(error)[:_MOST_CHARACTERS]

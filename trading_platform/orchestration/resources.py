@@ -60,7 +60,8 @@ class KiteResource(dg.ConfigurableResource[KiteRest]):
     def client(self) -> KiteRest:
         """Return the client; nothing is sent before the first request."""
         settings = load_settings()
-        return KiteRest(_filled(settings.kite_api_key), _filled(settings.kite_access_token))
+        credentials = _filled(settings.kite_api_key), _filled(settings.kite_access_token)
+        return KiteRest(*credentials, root=settings.kite_api_root)
 
     def dump(self, session: date) -> tuple[Dump, Path]:
         """Return the dump of a session and its file; today's is fetched when it is not there and credentials are."""

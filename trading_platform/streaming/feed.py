@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -74,17 +74,21 @@ class Feed:
         queue_bytes: int = QUEUE_BYTES,
         tail: JournalTail | None = None,
         left_out: Iterable[int] = (),
+        planned: Mapping[int, tuple[int, ...]] | None = None,
+        on_gap: Callable[[tuple[int, ...], int, int], None] | None = None,
     ) -> None:
         self.queue = HandOver(queue_bytes)
         self.sockets: dict[int, SocketTrack] = {}
         self.counters = FeedCounters()
         self.to_journal, self.to_stream = LatencyHistogram(), LatencyHistogram()
-        self._recorder, self._report = recorder, report
+        self._recorder, self._report, self._on_gap = recorder, report, on_gap
         self._removed = dict.fromkeys(left_out, tail.last_ns if tail else 0)  # token -> since when
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed-recorder", daemon=True)
         for socket, last_ns in (tail.last_by_socket if tail else {}).items():
-            self.sockets[socket] = SocketTrack(last_ns=last_ns, away_ns=last_ns, reason="the feed was not running")
+            tokens = (planned or {}).get(socket, ())
+            reason = "the feed was not running"
+            self.sockets[socket] = SocketTrack(tokens, last_ns=last_ns, away_ns=last_ns, reason=reason)
 
     def start(self) -> None:
         """Begin to record."""
@@ -118,6 +122,10 @@ class Feed:
     def announce(self, control: ControlType, content: bytes, at_ns: int) -> None:
         """Record content that becomes known while frames flow."""
         self.queue.put(Entry(Arrival.ANNOUNCED, 0, at_ns, content, control=control))
+
+    def session_over(self, at_ns: int) -> None:
+        """Note that nothing more is traded: sockets that are away do not come back, their gaps end here."""
+        self.queue.put(Entry(Arrival.OVER, 0, at_ns))
 
     def close(self, seconds: float) -> bool:
         """Record what is held and take nothing more; return whether all of it was recorded within `seconds`."""
@@ -160,6 +168,9 @@ class Feed:
         self.counters.last_write_failure = str(error)
 
     def _record(self, entry: Entry) -> None:
+        if entry.arrival is Arrival.OVER:
+            self._end_all_gaps(entry)
+            return
         track = self.sockets.setdefault(entry.socket, SocketTrack())
         if entry.arrival in (Arrival.FRAME, Arrival.TEXT):
             self._record_payload(entry, track)
@@ -201,8 +212,10 @@ class Feed:
         self._removed |= dict.fromkeys(set(track.tokens) - set(entry.tokens), entry.at_ns)
         if back := [token for token in entry.tokens if token in self._removed]:
             # what was traded meanwhile must not pass for volume of the first bar that they make now
-            since = min(self._removed.pop(token) for token in back)
-            self._name_gap(entry, back, since, "were not subscribed meanwhile")
+            since = {token: self._removed.pop(token) for token in back}
+            for moment in sorted(set(since.values())):
+                tokens = [token for token in back if since[token] == moment]
+                self._name_gap(entry, tokens, moment, "were not subscribed meanwhile")
         self._recorder.control(
             ControlType.SUBSCRIBED,
             received_ns=entry.at_ns,
@@ -232,6 +245,12 @@ class Feed:
         self._end_gap(entry, track, entry.at_ns if since is None else since)
         track.last_ns, track.away_ns = entry.at_ns, None
 
+    def _end_all_gaps(self, entry: Entry) -> None:
+        for socket, track in self.sockets.items():
+            if track.away_ns is not None:
+                self._end_gap(entry._replace(socket=socket), track, track.away_ns)
+                track.away_ns = None
+
     def _end_gap(self, entry: Entry, track: SocketTrack, since_ns: int) -> None:
         since = self._name_gap(entry, list(track.tokens), since_ns, track.reason)
         track.gaps += 1
@@ -252,6 +271,8 @@ class Feed:
             tokens=tokens,
             reason=reason,
         )
+        if self._on_gap is not None:
+            self._on_gap(tuple(tokens), since, entry.at_ns)
         return since
 
     def _tell(self, entry: Entry) -> None:

@@ -28,6 +28,7 @@ class Arrival(IntEnum):
     DISCONNECTED = 4
     LOST = 5
     ANNOUNCED = 6
+    OVER = 7
 
 
 class Entry(NamedTuple):

@@ -19,7 +19,7 @@ from trading_platform.cli.console import say
 from trading_platform.cli.engine import Stop
 from trading_platform.cli.feed import FeedWorker
 from trading_platform.cli.feed_clock import exchange_clock
-from trading_platform.cli.feed_session import FeedLimits
+from trading_platform.cli.feed_limits import FeedLimits
 from trading_platform.cli.main import main
 from trading_platform.kite.reconnect import ReconnectLimits
 from trading_platform.kite.ticker import TickerLimits

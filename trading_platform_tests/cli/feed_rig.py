@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from trading_platform.batch.instrument_dump import dump_csv
-from trading_platform.cli.feed_session import FeedLimits
+from trading_platform.cli.feed_limits import FeedLimits
 from trading_platform.market.clock import IST, to_ns
 from trading_platform.market.instruments import Instrument
 from trading_platform.storage.journal import JournalReader
@@ -63,6 +63,7 @@ class FeedRig:
     redis_url: str
     api_key: str = "secret-key"
     session: date = SESSION
+    api_root: str | None = None
     process: BaseProcess | None = None
     _read: list[Record] = field(default_factory=list)
 
@@ -94,6 +95,7 @@ class FeedRig:
             "TP_REDIS_URL": self.redis_url,
             "TP_KITE_API_KEY": self.api_key,
             "TP_KITE_WS_ROOT": self.ws_root,
+            **({} if self.api_root is None else {"TP_KITE_API_ROOT": self.api_root}),
         }
 
     def write_dump(self, instruments: Iterable[Instrument]) -> None:

@@ -162,6 +162,33 @@ def test_a_feed_that_was_not_running_begins_with_a_gap(tmp_path: Path) -> None:
         assert [(gap["from_ns"], gap["until_ns"]) for gap in made.gaps()] == [(90 * S, 101 * S)]
 
 
+def test_a_gap_is_told_to_who_fetches_candles_as_it_is_recorded(tmp_path: Path) -> None:
+    told: list[Any] = []
+    for made in rig(tmp_path, Away(), on_gap=lambda *gap: told.append(gap)):
+        made.connect(100)
+        made.feed.payload(0, b"one", 101 * S)
+        made.feed.disconnected(0, "lost", 102 * S)
+        made.connect(103)
+        made.feed.payload(0, b"two", 105 * S)
+        made.records()
+    assert told == [(TOKENS, 101 * S, 105 * S)]
+
+
+def test_the_end_of_a_session_ends_the_gaps_of_sockets_that_are_away(tmp_path: Path) -> None:
+    """Socket 0 is up, 1 was lost, 2 was open when the feed died and is known by the plan only."""
+    tail = JournalTail(last_ns=90 * S, last_by_socket={2: 90 * S})
+    for made in rig(tmp_path, Away(), tail=tail, planned={2: (7, 8)}):
+        for socket in (0, 1):
+            made.connect(100, socket=socket, tokens=(socket + 1,))
+            made.feed.payload(socket, b"x", 101 * S)
+        made.feed.disconnected(1, "lost", 104 * S)
+        made.feed.session_over(200 * S)
+        made.feed.disconnected(0, "stopped", 201 * S)
+        gaps = {tuple(gap["tokens"]): (gap["from_ns"], gap["until_ns"]) for gap in made.gaps()}
+        assert gaps == {(2,): (101 * S, 200 * S), (7, 8): (90 * S, 200 * S)}
+        assert made.feed.counters.gaps == 2
+
+
 def test_a_first_connection_is_no_gap(made: Rig) -> None:
     made.connect(100)
     made.feed.payload(0, b"one", 101 * S)

@@ -4,7 +4,7 @@ import pytest
 
 from trading_platform.storage.journal import JournalReader
 from trading_platform.streaming.journal_edges import JournalTail, journal_tail, opening_records
-from trading_platform.wire.journal_records import ControlType, RecordKind, encode_control
+from trading_platform.wire.journal_records import CONTENT_TYPES, ControlType, RecordKind, encode_control
 from trading_platform_tests.streaming.recordings import SESSION, SHARD, open_journal
 
 HASH = "a" * 64
@@ -15,7 +15,7 @@ def write(root: Path, *records: tuple[int, int, bytes | ControlType]) -> Journal
     with open_journal(root) as journal:
         for socket, at_ns, what in records:
             if isinstance(what, ControlType):
-                fields = {"sha256": HASH} if what is ControlType.SETTINGS else {}
+                fields = {"sha256": HASH} if what in CONTENT_TYPES else {}
                 fields |= {"last_ns": at_ns - 5} if what is ControlType.DISCONNECTED else {}  # type: ignore[dict-item]
                 journal.append(RecordKind.CONTROL, encode_control(what, **fields), at_ns, socket=socket)
             else:
@@ -61,6 +61,18 @@ def test_a_heartbeat_before_a_gap_has_ended_is_not_the_last_payload(tmp_path: Pa
     assert journal_tail(write(tmp_path / "away", *gone)).last_by_socket == {0: 1}
     back = (*gone, (0, 9, ControlType.GAP), (0, 9, b"b"), (0, 10, b"\0"))
     assert journal_tail(write(tmp_path / "back", *back)).last_by_socket == {0: 10}
+
+
+def test_candles_of_a_gap_open_nothing_and_end_nothing(tmp_path: Path) -> None:
+    history = write(
+        tmp_path,
+        (0, 1, ControlType.SESSION_OPENED),
+        (0, 2, ControlType.CONNECTED),
+        (0, 3, b"a"),
+        (0, 4, ControlType.CANDLES),
+    )
+    assert ControlType.CANDLES not in opening_records(history)
+    assert journal_tail(history) == JournalTail(False, 4, {0: 3}, {0})
 
 
 def test_a_closed_session_is_seen(tmp_path: Path) -> None:
