@@ -12,12 +12,13 @@ from trading_platform.cli.bench_stack import SESSION, SHARD, Stack
 from trading_platform.cli.feed_clock import published_clock
 from trading_platform.cli.play_inputs import read_input, sessions_of_files
 from trading_platform.cli.play_records import write_dump
-from trading_platform.market.clock import IST, Clock, pause
+from trading_platform.market.clock import IST, NS_PER_SECOND, Clock, elapsed_ns, pause
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import load_session_table
 from trading_platform.simulator.exchange.accounts import Credentials
 
-_START_SECONDS, _SETTLE_SECONDS, _ANSWER_SECONDS = 60, 1.0, 30.0
+_START_SECONDS, _SETTLE_SECONDS, _DRAIN_SECONDS = 60, 0.2, 20
+_ASK_SECONDS, _ANSWER_SECONDS = 0.2, 30.0
 _USUAL = Credentials()
 
 
@@ -60,19 +61,27 @@ class FeedSource:
         """Stop the exchange from sending, let the feed record what is under way, and stop it."""
         begun = self._sent()
         requests.post(f"{self._rest}/simulator/faults", json={"kind": "stall"}, timeout=_ANSWER_SECONDS)
-        pause(_SETTLE_SECONDS)
+        pause(_SETTLE_SECONDS)  # what was being sent when it stopped counts too
         sent = self._sent()
-        snapshot = orjson.loads((stack.settings.feed_dir / f"{SHARD}.json").read_bytes())
+        snapshot = self._drained(stack, _messages(sent))
         stack.children.stop("feed")
         self._told = {
             "exchange_lag_ms": round(max(one["lag_ms"] for one in begun), 1),
-            "feed_latency_ms": snapshot["latency_ms"],
             "feed_queue_peak_bytes": snapshot["queue"]["peak_bytes"],
             "lost": snapshot["lost"],
             "gaps": snapshot["gaps"],
             "reconnects": len(sent) - len({one["socket"] for one in snapshot["sockets"]}),
         }
         return sorted(one["sha256"] for one in sent)
+
+    def _drained(self, stack: Stack, messages: int) -> dict[str, Any]:
+        """Wait until the feed has recorded so many messages, within a limit; return what it says of itself."""
+        limit = elapsed_ns() + _DRAIN_SECONDS * NS_PER_SECOND
+        while True:
+            snapshot: dict[str, Any] = orjson.loads((stack.settings.feed_dir / f"{SHARD}.json").read_bytes())
+            if _messages(snapshot["sockets"]) >= messages or elapsed_ns() > limit:
+                return snapshot
+            pause(_ASK_SECONDS)
 
     def told(self) -> dict[str, Any]:
         """Return how late the exchange was, and what the feed measured and lost."""
@@ -82,6 +91,10 @@ class FeedSource:
         answer = requests.get(f"{self._rest}/simulator/sent", timeout=_ANSWER_SECONDS)
         found: list[dict[str, Any]] = orjson.loads(answer.content)["data"]["sockets"]
         return found
+
+
+def _messages(sockets: list[dict[str, Any]]) -> int:
+    return sum(int(one["frames"]) + int(one["heartbeats"]) for one in sockets)
 
 
 def random_bars(instruments: int, minutes: int) -> pl.DataFrame:

@@ -20,6 +20,10 @@ DEFINITIONS = {
         "the frame's record: position, latest, features and bars are written by one transaction; the process is told "
         "of each change by client tracking and reads the position then, and that round trip is counted"
     ),
+    "stages_ms": (
+        "what the processes say themselves: from the feed's queue to the journal and to the stream, from receipt to "
+        "decoded and to written by the engine; warm-up and end included"
+    ),
     "backlog": (
         "records whose receive time has passed less the position that the process holds, each 100 ms; its line is by "
         f"least squares, and it grows when the line rises by what comes in within {GROWTH_LIMIT_MS:g} ms or more"

@@ -75,6 +75,7 @@ def run_load(load: Load, source: Source, within: Path | None) -> dict[str, Any]:
             "socket_to_readable_ms": latency(arrivals.received_ns[inside], arrivals.numbers[inside], watch.seen()),
             "backlog": backlog(arrivals, watch.seen(), span),
             "cpu": {name: round(seconds / span.seconds, 3) for name, seconds in used.items()},
+            "stages_ms": stack.stages(),
             "source": source.told(),
         }
         result["equal"] = {"frames": sent == recorded, "digests": _same_digests(stack, last)}

@@ -26,6 +26,7 @@ from trading_platform.storage.embedded_valkey import EmbeddedValkey
 from trading_platform.storage.engine_outputs import RedisEngineOutputs
 from trading_platform.storage.journal import JournalReader, journal_folder
 from trading_platform.storage.redis_manager import RedisManager
+from trading_platform.streaming.gauges import read_snapshot
 from trading_platform.wire import redis_keys
 from trading_platform.wire.journal_records import RecordKind
 
@@ -102,6 +103,14 @@ class Stack:
                 used[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         ours = os.times()
         return used and {**used, "reader": ours.user + ours.system}
+
+    def stages(self) -> dict[str, dict[str, float | None]]:
+        """Return what feed and engine measured themselves, warm-up included (milliseconds), by stage."""
+        found: dict[str, dict[str, float | None]] = {}
+        for folder in (self.settings.feed_dir, self.settings.engine_dir):
+            told = (read_snapshot(folder / f"{SHARD}.json") or {}).get("latency_ms", {})
+            found |= {stage: {name: facts[name] for name in ("p50", "p99", "max")} for stage, facts in told.items()}
+        return found
 
     def held(self) -> HeldOutputs | None:
         """Return what the engine's outputs say of themselves."""

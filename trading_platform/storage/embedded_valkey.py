@@ -237,6 +237,8 @@ daemonize no
 set-proc-title no
 appendonly {"yes" if durable else "no"}
 appendfsync everysec
+# frames fill 64 MB, the usual limit, in seconds: a rewrite each second costs more than a longer start
+auto-aof-rewrite-min-size 256mb
 save ""
 maxmemory-policy noeviction
 """

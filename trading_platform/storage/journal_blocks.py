@@ -33,7 +33,7 @@ _SKIPPABLE = 0x184D2A50
 _MAGIC = b"TPJB"
 _MAGIC_AT = 8
 _VERSION = 1
-_LEVEL = 3
+_LEVEL = 1
 
 
 class BlockKind(IntEnum):
