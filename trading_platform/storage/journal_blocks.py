@@ -111,8 +111,7 @@ def pack_segment(raw: Path) -> Path:
         content = raw.read_bytes()
     except OSError as error:
         raise write_failed(raw, error) from error
-    blocks = b"".join(_blocks(raw, content))
-    write_durably(packed, blocks)
+    write_durably(packed, *_blocks(raw, content))
     finish_packing(raw, packed, content)
     return packed
 
@@ -120,7 +119,7 @@ def pack_segment(raw: Path) -> Path:
 def finish_packing(raw: Path, packed: Path, content: bytes) -> None:
     """Remove the raw segment when the packed one gives back the same bytes; else remove the packed one and say so."""
     try:
-        same = unpack_segment(packed.read_bytes()) == content
+        same = _gives_back(packed.read_bytes(), content)
         (raw if same else packed).unlink()
         sync_folder(raw.parent)
     except OSError as error:
@@ -131,22 +130,40 @@ def finish_packing(raw: Path, packed: Path, content: bytes) -> None:
 
 def unpack_segment(content: bytes) -> bytes | None:
     """Return the raw bytes of a packed segment, None when any part of it is damaged."""
-    parts: list[bytes] = []
-    at, count = 0, 0
+    parts = list(_raw_blocks(content))
+    found = [part for part in parts if part is not None]
+    return b"".join(found) if len(found) == len(parts) else None
+
+
+def _raw_blocks(content: bytes) -> Iterator[bytes | None]:
+    """Yield the raw bytes of each block of a packed segment, and a last None when it is damaged or not whole."""
+    at, index, count = 0, 0, 0
     while at < len(content):
         header = decode_block_header(content[at : at + BLOCK_HEADER_BYTES])
         at += BLOCK_HEADER_BYTES
-        if header is None or header.index != len(parts):
-            return None
+        if header is None or header.index != index:
+            break
         raw = unpack_block(header, content[at : at + header.packed_bytes])
         at += header.packed_bytes
         if raw is None:
-            return None
+            break
         if header.kind is BlockKind.END:
-            return b"".join(parts) if header.count == count and at == len(content) else None
-        parts.append(raw)
-        count += header.count
-    return None
+            if header.count != count or at != len(content):
+                break
+            return
+        yield raw
+        index, count = index + 1, count + header.count
+    yield None
+
+
+def _gives_back(packed: bytes, content: bytes) -> bool:
+    """Tell whether a packed segment holds these bytes; block by block, so that other threads get their turn."""
+    at = 0
+    for raw in _raw_blocks(packed):
+        if raw is None or content[at : at + len(raw)] != raw:
+            return False
+        at += len(raw)
+    return at == len(content)
 
 
 def _blocks(path: Path, content: bytes) -> Iterator[bytes]:

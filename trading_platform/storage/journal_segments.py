@@ -162,13 +162,14 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, *parts: bytes) -> None:
     """Put a whole file in place: temporary file, sync, rename, sync of the folder; or raise JournalWriteFailed."""
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
         try:
-            write_all(handle, content)
+            for part in parts:
+                write_all(handle, part)
             os.fsync(handle)
         finally:
             os.close(handle)

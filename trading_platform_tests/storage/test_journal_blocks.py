@@ -14,6 +14,7 @@ from trading_platform.storage.journal_blocks import (
     decode_block_header,
     encode_block,
     find_block,
+    finish_packing,
     pack_segment,
     unpack_block,
     unpack_segment,
@@ -103,3 +104,20 @@ def test_a_gap_in_the_numbers_is_not_packed(tmp_path: Path) -> None:
     with pytest.raises(JournalDamaged, match="gap"):
         pack_segment(raw)
     assert raw.exists()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 48, 500])
+def test_a_packed_segment_that_gives_back_something_else_is_removed_and_the_raw_one_kept(
+    tmp_path: Path, cut: int
+) -> None:
+    raw = raw_segment(tmp_path, [b"a" * 50, b"b" * 50])
+    content = raw.read_bytes()
+    packed = pack_segment(raw)
+    whole = packed.read_bytes()
+    for other, held in ((content[:-1] + b"?", whole), (content + b"?", whole), (content, whole[:-cut] + b"?" * cut)):
+        raw.write_bytes(other)
+        packed.write_bytes(held)
+        with pytest.raises(JournalDamaged, match="did not read back"):
+            finish_packing(raw, packed, other)
+        assert raw.read_bytes() == other
+        assert not packed.exists()
