@@ -282,9 +282,9 @@ class FeedTorture:
         self._check_snapshot(records)
 
     def _check_snapshot(self, records: list[Kept]) -> None:
-        behind = records[self._life_begins_behind :]
-        gaps = sum(not one.is_payload and one.control.type == "gap" for one in behind)
         told: dict[str, Any] = self._snapshot
+        behind = records[self._life_begins_behind : told["last_record"]]
+        gaps = sum(not one.is_payload and one.control.type == "gap" for one in behind)
         if told["gaps"] != gaps or any(told["lost"].values()) or told["write_failures"]:
             self.report.faults.append(f"the feed counts {told['gaps']} gaps, {gaps} are recorded; lost {told['lost']}")
 

@@ -151,7 +151,12 @@ class Account:
         self.lives = lives_of(records, socket)
         self.faults = [f"socket {socket}: {fault}" for fault in match(self.lives, mine)]
         controls = [one for one in records if one.socket == socket and not one.is_payload]
-        self.gaps = [one for one in controls if one.control.type is ControlType.GAP]
+        last = self.lives[-1].payloads[-1].number if self.lives else 0
+        gaps = [one for one in controls if one.control.type is ControlType.GAP]
+        self.gaps = [one for one in gaps if one.number < last]
+        self._closing = [one for one in gaps if one.number > last]  # ended by the session and by no payload
+        if len(self._closing) != 1:
+            self._complain(f"{len(self._closing)} gaps end with the session; the feed was stopped before it was over")
         # a machine that stands still for three seconds makes a socket silent
         self.silences = sum(str(one.control.fields.get("reason")).startswith("silent") for one in controls) - sum(
             str(one.control.fields.get("reason")).startswith("silent") for one in self.gaps
@@ -168,7 +173,7 @@ class Account:
                     broken, connected = broken or connected, True
                     whole_ns = record.received_ns if whole_ns is None else whole_ns
                 elif record.control.type is ControlType.GAP:
-                    if not broken:
+                    if not broken and record not in self._closing:
                         self._complain(f"gap {record.number} stands where no connection was made")
                     self._check_gap(record, whole_ns, whole_ns if data_ns is None else data_ns)
                     broken = False
@@ -243,7 +248,8 @@ class Account:
         fields, follower = gap.control.fields, self._records[gap.number]
         if not data_ns <= fields["from_ns"] <= whole_ns:
             self._complain(f"gap {gap.number} begins at {fields['from_ns']}, not with the last record before it")
-        if follower.socket != self.socket or not follower.is_payload or fields["until_ns"] != follower.received_ns:
+        is_first = follower.socket == self.socket and follower.is_payload
+        if gap not in self._closing and not (is_first and fields["until_ns"] == follower.received_ns):
             self._complain(f"gap {gap.number} does not end with the first payload behind it")
         if set(fields["tokens"]) != self.tokens:
             self._complain(f"gap {gap.number} names other instruments")
