@@ -93,13 +93,14 @@ def test_the_oldest_gap_comes_first_and_inside_it_the_order_of_subscription() ->
 def test_what_is_put_off_comes_behind_the_others_and_later() -> None:
     outstanding = Outstanding(hours)
     gap(outstanding, "10:00:30", "10:01:00", (7, 3))
-    assert outstanding.put_off(7, 100) == 1
+    assert outstanding.put_off(7, 0) == 1
     assert asked(outstanding, "11:00:00")[0][0] == 3
+    assert outstanding.put_off(7, 100) == 2
     outstanding.done(outstanding.next(clock("11:00:00") * NS, 0))
     assert asked(outstanding, "11:00:00", 99) == []
     assert outstanding.is_ready(clock("11:00:00") * NS)
     assert asked(outstanding, "11:00:00", 100)[0][0] == 7
-    assert outstanding.put_off(7, 100) == 2
+    assert outstanding.put_off(7, 100) == 3
 
 
 def test_a_gap_in_an_interval_that_was_fetched_is_asked_for_again() -> None:
