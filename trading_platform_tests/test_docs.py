@@ -22,6 +22,7 @@ from trading_platform.wire.kite_layout import TICK, Mode
 
 ROOT = Path(__file__).resolve().parent.parent
 SESSION = date(2026, 7, 31)
+DEMO = "/.demo/"
 
 # what the CI script or the reader's own machine runs, not this test
 RUN_ELSEWHERE = ("git clone", "make demo", "make setup", "make test")
@@ -80,7 +81,9 @@ def test_the_commands_of_the_readme_work(folder: Path) -> None:
             done = subprocess.run(
                 ["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
             )
-            assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+            # no demo runs in this folder: health has to say so, and anything but a table is an error
+            right = done.returncode in (1, 2) and "dagster" in done.stdout if DEMO in line else done.returncode == 0
+            assert right, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     finally:
         _stop_server(folder)
     assert (folder / "out" / "summary.json").exists()
