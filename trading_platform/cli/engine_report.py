@@ -67,7 +67,8 @@ class EngineReport:
         feed = read_snapshot(self._feed_path) or {}
         mine = feed.get("session") == engine.state.session.isoformat()
         self._clock = clock_of(feed.get("clock")) if mine else None
-        self.latency.clock = self._clock if self._clock and feed["clock"].get("steady") is True else None
+        steady = self._clock is not None and feed["clock"].get("steady") is True
+        self.latency.follow(self._clock if steady else None)
 
     def _write(self, values: dict[str, Any]) -> None:
         self._due_ns = elapsed_ns() + EVERY_NS

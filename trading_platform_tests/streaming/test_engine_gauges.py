@@ -44,7 +44,7 @@ def machine() -> Machine:
 def live(machine: Machine, rate: float = 1.0) -> RecordLatency:
     """Return what has caught up, with a clock that shows EPOCH now."""
     latency = RecordLatency(machine)
-    latency.clock = Clock(EPOCH, rate, machine.now)
+    latency.follow(Clock(EPOCH, rate, machine.now))
     measure(latency, machine, batch(EPOCH), fold_ms=0, write_ms=0)
     assert latency.is_live
     return latency
@@ -64,7 +64,7 @@ def test_latency_is_real_time_from_receipt_at_any_rate(machine: Machine, rate: f
 
 def test_what_waited_for_the_start_of_the_engine_is_counted_apart(machine: Machine) -> None:
     latency = RecordLatency(machine)
-    latency.clock = Clock(EPOCH, 1.0, machine.now)
+    latency.follow(Clock(EPOCH, 1.0, machine.now))
     machine.now += 60 * NS_PER_SECOND
     for minute_old in range(0, 60, 10):
         measure(latency, machine, batch(EPOCH + minute_old * NS_PER_SECOND), fold_ms=1, write_ms=1)
@@ -84,7 +84,7 @@ def test_what_waited_for_the_start_of_the_engine_is_counted_apart(machine: Machi
 
 def test_records_of_another_time_are_never_live(machine: Machine) -> None:
     latency = RecordLatency(machine)
-    latency.clock = Clock(EPOCH, 1.0, machine.now)
+    latency.follow(Clock(EPOCH, 1.0, machine.now))
     measure(latency, machine, batch(EPOCH - 10**18), fold_ms=1, write_ms=1)
     measure(latency, machine, batch(EPOCH + 10**17), fold_ms=1, write_ms=1)
     assert not latency.is_live
@@ -95,6 +95,26 @@ def test_without_the_recorders_clock_nothing_is_measured(machine: Machine) -> No
     measure(latency, machine, batch(EPOCH, EPOCH), fold_ms=1, write_ms=1)
     assert latency.summary()["unmeasured_frames"] == 2
     assert latency.summary()["latency_ms"]["decoded"]["p50"] is None
+
+
+@pytest.mark.parametrize("size", [1, 100, 5000, 20_000])
+def test_every_frame_of_every_batch_is_counted_once(machine: Machine, size: int) -> None:
+    latency = live(machine)
+    for _ in range(30_000 // size):
+        measure(latency, machine, batch(*[EPOCH] * size), fold_ms=1, write_ms=0)
+    told = latency.summary()["latency_ms"]["decoded"]
+    assert told["count"] == 30_000 // size * size
+    assert told["sum"] == pytest.approx(sum(range(1, 30_000 // size + 1)) * size)
+    assert latency.summary()["latency_ms"]["decoded"]["count"] == told["count"]
+
+
+def test_what_was_noted_is_measured_by_the_clock_of_its_time(machine: Machine) -> None:
+    latency = live(machine)
+    measure(latency, machine, batch(EPOCH), fold_ms=3, write_ms=0)
+    latency.follow(Clock(EPOCH + 5 * NS_PER_SECOND, 1.0, machine.now))
+    measure(latency, machine, batch(EPOCH + 5 * NS_PER_SECOND), fold_ms=2, write_ms=0)
+    told = latency.summary()["latency_ms"]["written"]
+    assert (told["count"], told["sum"], told["max"]) == (2, 5.0, 3.0)
 
 
 def test_control_records_are_not_measured(machine: Machine) -> None:

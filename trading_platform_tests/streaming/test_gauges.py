@@ -35,6 +35,15 @@ def test_percentiles_are_a_sixteenth_above_at_most(durations: list[int]) -> None
     assert histogram.count == len(durations)
 
 
+@given(st.lists(st.integers(-5, 10**15), min_size=9, max_size=60))
+def test_a_few_at_a_time_count_like_many_at_once(durations: list[int]) -> None:
+    at_once, one_by_one = LatencyHistogram(), LatencyHistogram()
+    at_once.add(np.array(durations, dtype=np.int64))
+    for duration in durations:
+        one_by_one.add(np.array([duration], dtype=np.int64))
+    assert at_once.summary() == one_by_one.summary()
+
+
 def test_what_is_shorter_or_longer_than_the_buckets_counts_too() -> None:
     histogram = LatencyHistogram()
     histogram.add(np.array([0, -5, 10**18], dtype=np.int64))
