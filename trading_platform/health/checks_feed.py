@@ -3,7 +3,7 @@
 from trading_platform.health.findings import Finding, Level
 from trading_platform.health.liveness import Verdict, not_at_work
 from trading_platform.health.market_hours import MarketHours, clock_text
-from trading_platform.health.snapshots import FeedSnapshot, Observed, Queue, Socket
+from trading_platform.health.snapshots import Candles, FeedSnapshot, Observed, Queue, Socket
 from trading_platform.market.clock import NS_PER_SECOND, Clock
 from trading_platform.market.token_life import token_dies_ns
 
@@ -159,6 +159,7 @@ def check_gaps(feed: FeedFacts, hours: MarketHours, *, reconciled_bars: int | No
         "gap_seconds_total": so_far.gap_seconds,
         "open": away,
         "reconciled_bars_total": reconciled_bars,
+        "unreconciled_instruments": None if snapshot.candles is None else snapshot.candles.outstanding_instruments,
     }
     if so_far.session != hours.today or not (so_far.gaps or away):
         says = f"{so_far.gaps} in session {so_far.session}"
@@ -166,6 +167,10 @@ def check_gaps(feed: FeedFacts, hours: MarketHours, *, reconciled_bars: int | No
     says = f"{so_far.gaps} gaps, {so_far.gap_seconds:,.1f} s, in today's session"
     says += f"; {away} open now" if away else ""
     says += f"; {reconciled_bars} bars are reconciled" if reconciled_bars else ""
+    left = _unreconciled(snapshot.candles)
+    if left is None and not away:
+        return Finding("gaps", Level.GREEN, f"{says}; nothing is left to reconcile", None, figures)
+    says += f"; {left}" if left else ""
     advice = "bars of these intervals are flagged GAP: trade on them only when reconciled"
     return Finding("gaps", Level.DEGRADED, says, advice, figures)
 
@@ -213,6 +218,17 @@ def _work(feed: FeedFacts, hours: MarketHours) -> Verdict:
     if snapshot.waiting is not None:
         return Verdict(hours.absence, f"{told}; {snapshot.waiting}", "mend what it waits for")
     return Verdict(Level.GREEN, told)
+
+
+def _unreconciled(candles: Candles | None) -> str | None:
+    """Say which bars of gaps are as the gaps left them, None when that is none."""
+    if candles is None:
+        return "no candles are fetched for them"
+    left, refused = candles.outstanding_instruments, candles.refused_instruments
+    told = [f"{left} instruments wait for candles"] if left else []
+    told += [candles.waiting] if left and candles.waiting else []
+    told += [f"{refused} get none"] if refused else []
+    return ", ".join(told) or None
 
 
 def _patience(feed: FeedFacts) -> float:

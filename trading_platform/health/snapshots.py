@@ -101,6 +101,14 @@ class Queue(_Part):
     lag_ms: float
 
 
+class Candles(_Part):
+    """How the bars of gaps are reconciled: instruments whose candles are not recorded, and those that get none."""
+
+    outstanding_instruments: Count
+    refused_instruments: Count
+    waiting: str | None
+
+
 class Recent(_Part):
     """A histogram's last minute or two, milliseconds."""
 
@@ -147,6 +155,7 @@ class FeedSnapshot(_Snapshot):
     last_write_failure: str | None = None
     texts: dict[str, Count] = {}
     refused_instruments: list[int] = []
+    candles: Candles | None = None
     latency_ms: dict[str, Histogram] = {}
 
 

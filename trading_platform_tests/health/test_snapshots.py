@@ -7,8 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from trading_platform.health.snapshots import EngineSnapshot, FeedSnapshot, Observed, feed_clock, observe
+from trading_platform.health.snapshots import Candles, EngineSnapshot, FeedSnapshot, Observed, feed_clock, observe
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns
+from trading_platform.streaming.outstanding import Outstanding
+from trading_platform.streaming.reconciler import Reconciler
 from trading_platform_tests.cli.test_engine_report import Desk as EngineDesk
 from trading_platform_tests.cli.test_feed_report import Desk as FeedDesk
 from trading_platform_tests.health.made import engine_values, feed_values
@@ -23,6 +25,17 @@ def write(path: Path, values: Any) -> Path:
 def test_what_the_writers_write_is_read_whole(tmp_path: Path) -> None:
     feed = FeedDesk(tmp_path / "feed")
     feed.report.begin(SESSION)
+    source: Any = None  # nothing is asked of it
+    candles = Reconciler(
+        SESSION, Outstanding(lambda _: ()), source, announce=lambda _: None, clock=feed.clock, report=feed.said.append
+    )
+    feed.report.recording(
+        feed.feed, feed.recorder, [], clock=feed.clock, state="recording", refused=set(), candles=candles.as_values()
+    )
+    assert observe(feed.path, FeedSnapshot).snapshot is not None
+    assert observe(feed.path, FeedSnapshot).snapshot.candles == Candles(  # type: ignore[union-attr]
+        outstanding_instruments=0, refused_instruments=0, waiting=None
+    )
     feed.record()
     seen = observe(feed.path, FeedSnapshot)
     assert seen.problem is None
