@@ -2,10 +2,9 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import date
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,11 @@ from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import Settings
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.storage.redis_store import RedisStore
+from trading_platform_tests.cli.feed_process import start_command
 from trading_platform_tests.health.test_look_disk import backup, on
 
 SESSION = date(2026, 7, 31)
 LIMIT = 90.0
-PROGRAM = (sys.executable, "-m", "trading_platform")
 TOKEN = "simulator-access"  # noqa: S105
 
 
@@ -39,33 +38,41 @@ class Platform:
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(data_dir=folder / "data", redis_url=None)
         self.file = folder / "settings.toml"
-        self.log = folder / "log"
+        self.folder = folder
         self.rest = ""
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, BaseProcess] = {}
         self.file.touch()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        foreign = ("TP_", "DAGSTER_", "REDIS_URL")
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(foreign) or "JIT" in name}
-        return {**ours, "TP_SETTINGS_FILE": str(self.file), "TP_DATA_DIR": str(self.settings.data_dir)}
+    def start(self, name: str, *arguments: str) -> BaseProcess:
+        """Start a command; what it prints is in the file of its name."""
+        environment = {
+            "TP_SETTINGS_FILE": str(self.file),
+            "TP_DATA_DIR": str(self.settings.data_dir),
+            "DAGSTER_HOME": "",
+        }
+        (self.folder / name).unlink(missing_ok=True)
+        self.running[name] = start_command(self.folder / name, environment, name, *arguments)
+        return self.running[name]
 
-    def start(self, name: str, *arguments: str, out: Any = None) -> "subprocess.Popen[bytes]":
-        with self.log.open("ab") as log:
-            command = (*PROGRAM, name, *arguments)
-            process = subprocess.Popen(command, env=self.environment, stdout=out or log, stderr=log)
-        self.running[name] = process
-        return process
+    def lines(self, name: str, count: int) -> list[str]:
+        """Return the first lines that a process prints."""
+        log, begun = self.folder / name, elapsed_ns()
+        while not log.exists() or len(found := log.read_text().splitlines()) < count:
+            assert elapsed_ns() - begun < LIMIT * NS_PER_SECOND, f"{name} printed nothing"
+            pause(0.05)
+        return found[:count]
 
-    def line(self, name: str) -> str:
-        """Return the next line that a process prints."""
+    def end(self, name: str, number: int) -> int | None:
+        """Send a signal; return with what code the process ended."""
         process = self.running[name]
-        assert process.stdout is not None
-        return process.stdout.readline().decode().strip()
+        assert process.pid is not None
+        os.kill(process.pid, number)
+        process.join(LIMIT)
+        return process.exitcode
 
     def open_exchange(self) -> None:
         """Read where the exchange is, and leave behind what a morning does: settings, dump, baseline, backup."""
-        addresses = dict(self.line("simulate").split() for _ in range(2))
+        addresses = dict(line.split() for line in self.lines("simulate", 2))
         self.rest = addresses["rest"]
         self.file.write_text(
             f'kite_api_key = "simulator"\nkite_access_token = "{TOKEN}"\nkite_ws_root = "{addresses["websocket"]}"\n'
@@ -99,25 +106,23 @@ class Platform:
             ):
                 return
             ill = [one for one in found.findings if one.level.word != "green"]
-            assert elapsed_ns() - begun < LIMIT * NS_PER_SECOND, f"{ill}\n{self.log.read_text()[-3000:]}"
+            assert elapsed_ns() - begun < LIMIT * NS_PER_SECOND, f"{ill}\n{(self.folder / 'feed').read_text()[-3000:]}"
             pause(0.1)
 
-    def told(self) -> tuple[int, dict[str, Any]]:
+    def told(self) -> tuple[int | None, dict[str, Any]]:
         """Run the command for machines; return its exit code and what it printed."""
-        command = (*PROGRAM, "health", "--json")
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=LIMIT)
-        assert TOKEN not in done.stdout + done.stderr
-        found: dict[str, Any] = orjson.loads(done.stdout)
-        assert done.returncode == found["exit_code"]
-        return done.returncode, found
+        process = self.start("health", "--json")
+        process.join(LIMIT)
+        printed = (self.folder / "health").read_text()
+        assert TOKEN not in printed
+        found: dict[str, Any] = orjson.loads(printed)
+        assert process.exitcode == found["exit_code"]
+        return process.exitcode, found
 
     def stop(self) -> None:
         for process in self.running.values():
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-            if process.stdout:
-                process.stdout.close()
+            process.kill()
+            process.join()
         RedisManager(None, self.settings.valkey_dir).stop_server()
 
 
@@ -134,36 +139,38 @@ def levels(told: dict[str, Any]) -> dict[str, str]:
 
 def test_a_running_market_is_green_and_what_dies_turns_it_red(platform: Platform) -> None:
     trade = ("--names", "3", "--past", "0", "--at", "10:00", "--packets-per-second", "2")
-    platform.start("simulate", "--synthetic", *trade, out=subprocess.PIPE)
+    platform.start("simulate", "--synthetic", *trade)
     platform.start("engine")
-    platform.start("health", "--serve", "0", out=subprocess.PIPE)
     platform.open_exchange()
     platform.start("feed", "--clock", f"{platform.rest}/simulator/clock")
     platform.wait_for("green")
 
     code, told = platform.told()
     assert code == 0, [one for one in told["findings"] if one["level"] != "green"]
-    assert (code, told["exit_code"], told["level"], told["version"], told["shard"]) == (0, 0, "green", 1, "k1")
+    assert (told["exit_code"], told["level"], told["version"], told["shard"]) == (0, "green", 1, "k1")
     assert told["at"].startswith("2026-07-31T10:")
     assert set(levels(told).values()) == {"green"}
     assert list(told["latency_ms"]) == ["journal", "stream", "decoded", "written"]
     assert all(stage["count"] > 0 for stage in told["latency_ms"].values())
-    scraped = requests.get(platform.line("health"), timeout=60).text
-    assert 'trading_platform_health{shard="k1"} 0.0' in scraped
-    assert 'trading_platform_latency_seconds_bucket{le="+Inf",shard="k1",stage="written"}' in scraped
 
-    os.kill(platform.running["feed"].pid, signal.SIGSTOP)
+    feed = platform.running["feed"]
+    assert feed.pid is not None
+    os.kill(feed.pid, signal.SIGSTOP)
+    platform.start("health", "--serve", "0")
+    (address,) = platform.lines("health", 1)
     platform.wait_for("red", "feed")
-    platform.running["feed"].kill()
-    platform.running["feed"].wait()
-    platform.running["engine"].kill()
-    platform.running["engine"].wait()
+    scraped = requests.get(address, timeout=60).text
+    assert 'trading_platform_health{shard="k1"} 2.0' in scraped
+    assert 'trading_platform_check{check="feed",shard="k1"} 2.0' in scraped
+    assert 'trading_platform_latency_seconds_bucket{le="+Inf",shard="k1",stage="written"}' in scraped
+    assert platform.end("health", signal.SIGTERM) == 0
+
+    assert platform.end("feed", signal.SIGKILL) == -signal.SIGKILL
+    assert platform.end("engine", signal.SIGKILL) == -signal.SIGKILL
     code, told = platform.told()
     assert (code, told["level"]) == (2, "red")
     assert (levels(told)["feed"], levels(told)["engine"], levels(told)["redis"]) == ("red", "red", "green")
     assert "trading-platform feed" in next(one["advice"] for one in told["findings"] if one["name"] == "feed")
-    platform.running["health"].send_signal(signal.SIGTERM)
-    assert platform.running["health"].wait(30) == 0
 
 
 @pytest.fixture
