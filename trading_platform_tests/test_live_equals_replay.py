@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from trading_platform.cli.bench_load import Load
 from trading_platform_tests.torture.crashes import torture_all
 from trading_platform_tests.torture.faults import torment
-from trading_platform_tests.torture.feed_crashes import SOCKETS, torture_feeds
+from trading_platform_tests.torture.feed_crashes import torture_feeds
+from trading_platform_tests.torture.feed_market import SOCKETS
+from trading_platform_tests.torture.redis_away import be_without_redis
 
 SEEDS = range(10)
 AT_ONCE = 3
@@ -37,3 +40,11 @@ def test_crashes_inside_the_engine_leave_what_an_undisturbed_pass_leaves(seed: i
     faults, crashes = torment(seed, tmp_path)
     assert faults == []
     assert crashes.total() > 5
+
+
+@pytest.mark.timeout(900)
+def test_without_redis_nothing_is_lost_and_all_catch_up_when_it_is_back() -> None:
+    load = Load(packets_per_frame=20, packets_per_second=2, seconds=600.0, instruments=200, warm_up_seconds=0.5)
+    ordeal = be_without_redis(load, [("killed", 2.0), ("stopped", 3.0)])
+    assert ordeal.faults == []
+    assert [away["records_until_caught_up"] >= 20 for away in ordeal.figures["away"]] == [True, True]

@@ -12,31 +12,26 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
-import polars as pl
 
-from trading_platform.batch.reference import choose_universe, universe_rows
 from trading_platform.calc.pass_layout import Counter as Counted
-from trading_platform.cli.simulate_inputs import Trade, make_offer
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
-from trading_platform.simulator.exchange.server import Offer, Options
+from trading_platform.simulator.exchange.server import Options
 from trading_platform.simulator.exchange.stream import Pace
-from trading_platform.storage.lake import Lake
 from trading_platform.storage.record_source import JournalRecords
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform_tests.session_data import SHARD
 from trading_platform_tests.torture.exchange import ExchangeProcess, Sent, Witness
+from trading_platform_tests.torture.feed_market import SOCKETS, filled_folder, market, tokens_by_socket
 from trading_platform_tests.torture.kept import Account, Kept, flag_faults, full_packets, records_of
 from trading_platform_tests.torture.outcome import Outcome, differences, replayed, state_differences
 from trading_platform_tests.torture.processes import (
-    KEYS,
     kill_valkey,
     settings_of,
     start_engine_process,
@@ -44,9 +39,7 @@ from trading_platform_tests.torture.processes import (
 )
 
 LIMIT_SECONDS = 120.0
-MINUTES = 10
 MOST_EVENTS = 6
-SOCKETS = 2
 _EVENTS = ("engine", "valkey", "tail", "feed", "feed", "feed")
 _POLL = 0.03
 
@@ -64,32 +57,6 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     seconds: float = 0.0
-
-
-@cache
-def market() -> Offer:
-    """Return what every seed trades."""
-    return replace(make_offer(Trade(names=2, minutes=MINUTES)), load_past=None)
-
-
-@cache
-def tokens_by_socket() -> list[frozenset[int]]:
-    tokens = sorted(one.token for one in market().day.instruments)
-    return [frozenset(tokens[place::SOCKETS]) for place in range(SOCKETS)]
-
-
-def fill_folder(root: Path) -> None:
-    """Write the login, the day's dump, and a universe of two sockets."""
-    day = market().day
-    root.mkdir()
-    (root / "settings.toml").write_text(f'kite_access_token = "{KEYS.access_token}"\n')
-    (root / "dumps").mkdir()
-    (root / "dumps" / f"instruments_{day.session:%Y%m%d}.csv").write_bytes(market().dumps[""])
-    rows = universe_rows(choose_universe(day, {}), day)
-    second = pl.col("token").is_in(sorted(tokens_by_socket()[1]))
-    Lake(root / "lake").write_session(
-        "subscription_universe", day.session, rows.with_columns(socket=1 + second.cast(pl.Int64))
-    )
 
 
 class FeedTorture:
@@ -293,17 +260,10 @@ class FeedTorture:
         return "\n".join(f"--- {log.name}\n{log.read_text()[-3000:]}" for log in logs if log.exists())
 
 
-@cache
-def _template() -> "tempfile.TemporaryDirectory[str]":
-    folder = tempfile.TemporaryDirectory(prefix="feed-crash-")
-    fill_folder(Path(folder.name) / "data")
-    return folder
-
-
 def torture_feed(seed: int, keep: Path | None = None) -> Report:
     """Run one seed in a folder of its own; one that failed is copied to `keep`."""
     with tempfile.TemporaryDirectory(prefix="feed-crash-") as folder:
-        shutil.copytree(Path(_template().name) / "data", Path(folder), dirs_exist_ok=True)
+        shutil.copytree(Path(filled_folder().name) / "data", Path(folder), dirs_exist_ok=True)
         report = FeedTorture(Path(folder), seed).run()
         if report.faults and keep is not None:
             shutil.copytree(folder, keep / f"seed-{seed}", ignore=shutil.ignore_patterns("*.sock"))
@@ -312,7 +272,7 @@ def torture_feed(seed: int, keep: Path | None = None) -> Report:
 
 def torture_feeds(seeds: range, *, jobs: int, keep: Path | None = None) -> Iterator[Report]:
     """Run seeds, some at once: each mostly waits for its exchange."""
-    _template()
+    filled_folder()
     with ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(lambda seed: torture_feed(seed, keep), seeds)
 

@@ -18,6 +18,9 @@ from trading_platform_tests.torture.exchange import Sent
 JOINED_SECONDS = 2
 """A client that subscribes within a second is sent what the next one brings."""
 
+UNDER_WAY_SECONDS = 2
+"""What the platform allows a packet to take."""
+
 _NEVER = 1 << 62
 
 Bar = tuple[int, int, int]
@@ -201,27 +204,27 @@ class Account:
         ]
 
     def is_in_gap(self, packet: Packet) -> bool:
-        """Tell whether the packet's exchange time lies in a gap.
+        """Tell whether the packet's exchange time lies in a gap, or so shortly before it that it was under way.
 
-        One that was under way when the gap began lies before it, and an exchange on a machine that stands still begins
-        to send a while after it ended.
+        On a machine that stands still packets are under way for longer, and an exchange there begins to send a while
+        after a gap has ended.
         """
         return any(
-            gap.control.fields["from_ns"] // NS_PER_SECOND
+            gap.control.fields["from_ns"] // NS_PER_SECOND - UNDER_WAY_SECONDS
             <= packet.exchange_time
             <= gap.control.fields["until_ns"] // NS_PER_SECOND
             for gap in self.gaps
         )
 
     def bars_that_may_be_flagged(self, bars: Rows) -> set[Bar]:
-        """Return those whose minutes a gap meets (its frames were sent up to two seconds late), or follow it."""
+        """Return those whose minutes a gap meets (its first frames may have been under way), or follow it."""
         spans = []
         for gap in self.gaps:
             first = self._first_behind(gap)
-            since = gap.control.fields["from_ns"] // NS_PER_SECOND - 2
+            since = gap.control.fields["from_ns"] // NS_PER_SECOND - UNDER_WAY_SECONDS
             spans.append((since, gap.control.fields["until_ns"] // NS_PER_SECOND, first))
         if self.lives:  # behind its last connection a socket is away for good
-            spans.append((self.lives[-1].payloads[-1].received_ns // NS_PER_SECOND - 2, _NEVER, {}))
+            spans.append((self.lives[-1].payloads[-1].received_ns // NS_PER_SECOND - UNDER_WAY_SECONDS, _NEVER, {}))
         found = set()
         for token, minutes, start in bars[["token", "interval", "start"]].tolist():
             end = start + 60 * minutes

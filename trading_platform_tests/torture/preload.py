@@ -1,5 +1,6 @@
 """Load the platform and its compiled kernels once, so that a process forked from here works at once."""
 
+import trading_platform.cli.main  # noqa: F401  # all commands
 import trading_platform_tests.torture.exchange  # noqa: F401
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform_tests.session_data import make_session
