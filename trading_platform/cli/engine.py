@@ -161,8 +161,11 @@ class EngineWorker:
         self._rebuild = False
         progress = running.progress
         say(f"engine {session}: state at record {progress.recovered_from}, outputs at {progress.replayed_to}")
-        left = self._step_on(running, only=only)
-        running.save_state()
+        try:
+            left = self._step_on(running, only=only)
+            running.save_state()
+        finally:
+            running.finish()
         self._snapshots.ended(running)
         state = running.state
         if state.closed:

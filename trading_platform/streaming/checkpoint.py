@@ -32,13 +32,18 @@ class StateFiles:
 
     def save(self, state: SessionPass) -> Path:
         """Write the state durably, then drop all but the newest; raise StateNotWritten when the disk refuses."""
-        path = self._path(state.position)
+        return self.write(state.position, state.save())
+
+    def write(self, position: int, content: bytes) -> Path:
+        """Do the same with a state that was taken before, in whatever thread."""
+        path = self._path(position)
         scratch = path.with_suffix(".writing")
         try:
             make_private_folder(self._folder)
             self._drop_scratch()
             with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(self._wrapped(state.save()))
+                file.write(self._header(content))
+                file.write(content)  # apart: to join them would hold up other threads for a copy
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(path)
@@ -93,9 +98,9 @@ class StateFiles:
     def _path(self, position: int) -> Path:
         return self._folder / f"{position:012d}.state"
 
-    def _wrapped(self, content: bytes) -> bytes:
+    def _header(self, content: bytes) -> bytes:
         crc = zlib.crc32(content, zlib.crc32(self._code))
-        return _HEADER.pack(_MAGIC, crc, self._code) + content
+        return _HEADER.pack(_MAGIC, crc, self._code)
 
     def _drop_scratch(self) -> None:
         for left_over in self._folder.glob("*.writing"):  # of an engine that was killed while it wrote

@@ -2,10 +2,14 @@
 
 Start and recovery are one path: take the newest state that is not ahead of what Redis holds, replay with the output
 off up to there, then speak. A lost connection ends the engine; whoever runs it starts it again.
+
+State files are written by a thread of their own: a disk takes longer than a record may wait.
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.errors import EngineError, JournalChanged, StateNotWritten
@@ -62,6 +66,8 @@ class Engine:
         self._watch = watch
         self._saved_at_ns = elapsed_ns()
         self._saved_position = state.position
+        self._saving: tuple[int, Future[Path]] | None = None
+        self._saver = ThreadPoolExecutor(1, "state-file")
         self.caught_up = False
 
     def catch_up(self, held: HeldOutputs | None, stopped: Callable[[], bool]) -> bool:
@@ -103,26 +109,50 @@ class Engine:
         self._outputs.write(self.state, produced)
         self.latency.written(batch)
         self.progress.batches += 1
-        if self.state.closed or self._elapsed_ns() - self._saved_at_ns >= self._state_every_ns:
-            self.save_state()
+        self._save_in_time()
         return len(batch)
 
     def save_state(self) -> None:
-        """Write a state file of what the outputs hold.
+        """Write a state file of what the outputs hold, and wait until it is there.
 
         A disk that refuses is said and counted, and does not stop us: the journal gives the same state, only later.
         """
-        if self._saved_position == self.state.position:
+        self.settle()
+        self._begin_saving()
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait for the state file that is being written, and count it."""
+        if self._saving is None:
             return
-        self._saved_at_ns = self._elapsed_ns()
+        (position, written), self._saving = self._saving, None
         try:
-            self._files.save(self.state)
+            written.result()
         except StateNotWritten as error:
             self.progress.states_refused += 1
             self._report(f"{error}. The engine goes on without; a restart will replay more of the journal")
             return
-        self._saved_position = self.state.position
+        self._saved_position = position
         self.progress.states_written += 1
+
+    def finish(self) -> None:
+        """Wait for a state file that is being written; before that nobody else may look at the state files."""
+        self.settle()
+        self._saver.shutdown()
+
+    def _save_in_time(self) -> None:
+        if self._saving is not None and self._saving[1].done():
+            self.settle()
+        if self.state.closed:
+            self.save_state()
+        elif self._saving is None and self._elapsed_ns() - self._saved_at_ns >= self._state_every_ns:
+            self._begin_saving()
+
+    def _begin_saving(self) -> None:
+        position = self.state.position
+        if self._saved_position != position:
+            self._saved_at_ns = self._elapsed_ns()
+            self._saving = position, self._saver.submit(self._files.write, position, self.state.save())
 
     def _digests(self) -> dict[str, str]:
         return {family: digest.hex() for family, digest in self.state.digests.items()}

@@ -43,10 +43,10 @@ def encode_block(kind: str, version: int, meta: Mapping[str, Any], arrays: Mappi
         {"kind": kind, "version": version, "meta": dict(meta), "arrays": described}, option=orjson.OPT_SORT_KEYS
     )
     header += b" " * (-(len(header) + _PREFIX.size) % _ALIGN)
-    parts = [_PREFIX.pack(_MAGIC, len(header)), header]
+    parts: list[bytes | memoryview] = [_PREFIX.pack(_MAGIC, len(header)), header]
     for array in arrays.values():
-        raw = np.ascontiguousarray(array).tobytes()
-        parts += [raw, b"\0" * (-len(raw) % _ALIGN)]
+        raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)  # copied once, by the join
+        parts += [raw.data, b"\0" * (-raw.size % _ALIGN)]
     return b"".join(parts)
 
 

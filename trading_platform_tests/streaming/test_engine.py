@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -90,6 +91,7 @@ class Bench:
         assert engine is not None
         while not engine.state.closed and (steps is None or engine.progress.batches < steps):
             assert engine.step() > 0
+            engine.settle()  # how long a disk takes is nothing that these tests are about
         return engine
 
 
@@ -209,17 +211,45 @@ def test_a_refused_write_leaves_no_state_behind_it(bench: Bench, tmp_path: Path)
 def test_a_full_disk_is_said_and_counted_and_does_not_stop_the_engine(
     bench: Bench, undisturbed: SessionPass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_self: StateFiles, _state: SessionPass) -> Path:
+    def full(_self: StateFiles, _position: int, _content: bytes) -> Path:
         raise StateNotWritten("the state file x was not written: No space left on device; make room in its folder")
 
     with monkeypatch.context() as patched:
-        patched.setattr(StateFiles, "save", full)
+        patched.setattr(StateFiles, "write", full)
         engine = bench.run()
     assert engine.state.digests == undisturbed.digests
     assert engine.progress.states_refused == len(bench.reports) > 1
     assert "goes on without" in bench.reports[0]
     engine.save_state()  # there is room again
     assert engine.progress.states_written == 1
+
+
+def test_a_slow_disk_holds_up_no_record(
+    bench: Bench, undisturbed: SessionPass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, room = StateFiles.write, threading.Event()
+
+    def slow(self: StateFiles, position: int, content: bytes) -> Path:
+        assert room.wait(30.0)
+        return written(self, position, content)
+
+    monkeypatch.setattr(StateFiles, "write", slow)
+    engine, state = bench.start(), SessionPass(DATA.session, DATA.contents.__getitem__)
+    assert engine is not None
+    as_it_was = {}
+    for first in range(0, len(DATA) - BATCH, BATCH):
+        assert engine.step() == BATCH
+        state.feed(RecordBatch(DATA.batch.buffer, DATA.batch.table[first : first + BATCH]))
+        state.drain_latest()
+        as_it_was[state.position] = state.save()
+    assert engine.progress.states_written == 0
+    room.set()
+    engine.finish()
+    assert engine.progress.states_written == 1
+    restored = bench.files.load(bench.records.blob, len(DATA))
+    assert restored is not None
+    assert restored.position < engine.state.position - BATCH  # several state files were due meanwhile
+    assert restored.save() == as_it_was[restored.position]
 
 
 def test_a_state_that_stands_already_is_not_written_again(bench: Bench) -> None:

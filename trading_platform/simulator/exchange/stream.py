@@ -18,6 +18,8 @@ from trading_platform.wire.kite_packets import Ticks
 
 _APART_NS = int(FRAME_SPACING_MS * NS_PER_MS)
 _END_OF_TIME = 2**63 - 1
+_PIECE_PACKETS = 200
+"""So many rows of a steady market are made at once: more would hold up what other sockets are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +112,29 @@ class Stream:
             ]
         slots = self._pace.packets_per_second
         slot_ns = NS_PER_SECOND // slots
+        size = self._pace.packets_per_frame * max(1, _PIECE_PACKETS // self._pace.packets_per_frame)  # whole frames
+        pieces = max(1, -(-int(np.count_nonzero(self._modes)) // size))
+        piece_ns = slot_ns // pieces
+        # the last one takes what is subscribed meanwhile
+        parts = [slice(size * piece, size * (piece + 1) if piece < pieces - 1 else None) for piece in range(pieces)]
         return [
-            _Batch(arrival_ns(second) + slot * slot_ns, partial(self._standing, second, slot), slot_ns, slot_ns)
+            _Batch(
+                arrival_ns(second) + slot * slot_ns + piece * piece_ns,
+                partial(self._standing, second, slot, part),
+                piece_ns,
+                piece_ns,
+            )
             for slot in range(slots)
+            for piece, part in enumerate(parts)
         ]
 
     def _ticks(self, second: int) -> Ticks:
         rows, places = self._market.rows_in(second)
         return self._with_modes(rows[self._modes[places] > 0])
 
-    def _standing(self, second: int, slot: int) -> Ticks:
-        """Return what stands in the open bar of each subscribed instrument; the book is stirred a little."""
-        indices: Ints = self._market.latest(np.flatnonzero(self._modes), second)
+    def _standing(self, second: int, slot: int, piece: slice) -> Ticks:
+        """Return what stands in the open bar of a piece of the instruments; the book is stirred a little."""
+        indices: Ints = self._market.latest(np.flatnonzero(self._modes)[piece], second)
         indices = indices[indices != UNKNOWN]
         rows = self._market.rows(indices[self._market.in_minute(indices, second)])
         rows["exchange_time"] = second
