@@ -177,6 +177,10 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"settings cannot be used: {faults}. Mend the TP_* variable or the settings file") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{_settings_file()} is not TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{_settings_file()} is no text in UTF-8: write it again") from None
+    except OSError as error:
+        raise SettingsError(f"{_settings_file()} cannot be read: {error.strerror}") from None
 
 
 def _settings_file() -> Path:

@@ -129,6 +129,9 @@ def test_a_named_settings_file_has_to_be_there_and_to_be_toml(tmp_path: Path, mo
     (tmp_path / "none.toml").write_text("shard = [")
     with pytest.raises(SettingsError, match="is not TOML"):
         load_settings()
+    (tmp_path / "none.toml").write_bytes(b'shard = "\xff"')
+    with pytest.raises(SettingsError, match="no text in UTF-8"):
+        load_settings()
 
 
 def test_isolated_settings_see_neither_file_nor_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ class UniverseFile:
         faults = []
         for listed, fault in ((unknown, "are not in the day's dump"), (both, "are added and removed, so neither")):
             if listed:
-                shown = ", ".join(str(each)[:20] for each in listed[:5])
+                shown = ", ".join(str(each)[:20] if isinstance(each, int | str) else "?" for each in listed[:5])
                 faults.append(f"{len(listed)} {fault}: {shown}")
         return f"{self._path}: {'; '.join(faults)}" if faults else None
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
+from trading_platform.errors import SettingsError
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
 
 CHECK_SECONDS = 30.0
@@ -67,7 +68,11 @@ class KeyGate:
                 if now < self._next_check_ns:
                     return None
                 self._next_check_ns = now + self._check_ns
-            found = self.read_token()
+            try:
+                found = self.read_token()
+            except SettingsError as error:  # somebody may be writing them just now
+                self._wait(f"the access token cannot be read: {error}")
+                return None
             if found is None:
                 self.standing = Standing.MISSING
                 self._wait("no access token: log in to Kite and set kite_access_token in the settings file")

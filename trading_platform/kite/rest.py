@@ -85,7 +85,7 @@ class KiteRest:
             raise BrokerError(
                 f"Kite could not be asked for {what} ({type(error).__name__}); check the connection"
             ) from error
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             # the official client takes an answer for granted that a gateway in between need not give
             raise BrokerError(
                 f"Kite answered {what} with something else ({type(error).__name__}); try again"

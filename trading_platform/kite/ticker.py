@@ -204,7 +204,7 @@ class Ticker:
             )
             status = held.getstatus()
         except websocket.WebSocketBadStatusException as error:
-            status = int(error.status_code)
+            status = int(error.status_code or 0)  # None: an empty line stood where the status belongs
         except (websocket.WebSocketException, OSError, ValueError, IndexError) as error:
             why = error.strerror if isinstance(error, OSError) else None
             stopped = self._stopping.is_set()

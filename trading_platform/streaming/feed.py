@@ -212,10 +212,11 @@ class Feed:
         self._removed |= dict.fromkeys(set(track.tokens) - set(entry.tokens), entry.at_ns)
         if back := [token for token in entry.tokens if token in self._removed]:
             # what was traded meanwhile must not pass for volume of the first bar that they make now
-            since = {token: self._removed.pop(token) for token in back}
-            for moment in sorted(set(since.values())):
-                tokens = [token for token in back if since[token] == moment]
+            for moment in sorted({self._removed[token] for token in back}):
+                tokens = [token for token in back if self._removed[token] == moment]
                 self._name_gap(entry, tokens, moment, "were not subscribed meanwhile")
+                for token in tokens:  # only now: what the journal refuses is tried again
+                    del self._removed[token]
         self._recorder.control(
             ControlType.SUBSCRIBED,
             received_ns=entry.at_ns,
@@ -285,7 +286,9 @@ class Feed:
         name = kind if kind in ("order", "error", "message") else "unknown"
         self.counters.errors_told[name] = self.counters.errors_told.get(name, 0) + 1
         if name in ("error", "message"):
-            self._report(f"socket {entry.socket}: Kite says {str(parsed.get('data'))[:_SHOWN_CHARACTERS]!r}")
+            # what is nested deeply has no text that could be made of it
+            said = data if isinstance(data := parsed.get("data"), str) else entry.body.decode(errors="replace")
+            self._report(f"socket {entry.socket}: Kite says {said[:_SHOWN_CHARACTERS]!r}")
 
     def _measure(self, entries: Iterable[Entry]) -> None:
         now = elapsed_ns()

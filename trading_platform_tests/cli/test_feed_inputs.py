@@ -125,6 +125,14 @@ def test_a_file_of_the_universe_that_is_none_is_named_once(tmp_path: Path, conte
     assert watched.changed() == (None, None)
 
 
+def test_what_is_nested_without_end_is_named_as_no_token(tmp_path: Path) -> None:
+    path = tmp_path / "k1.universe.json"
+    path.write_bytes(b'{"add": [257, ' + b"[" * 1000 + b"]" * 1000 + b"]}")
+    change, wrong = UniverseFile(path, day(3)).changed()
+    assert change == UniverseChange((257,), ())
+    assert "1 are not in the day's dump: ?" in str(wrong)
+
+
 def test_the_file_of_the_universe_is_read_when_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "k1.universe.json"
     watched = UniverseFile(path, day(3))

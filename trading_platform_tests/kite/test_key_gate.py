@@ -1,5 +1,6 @@
 from pydantic import SecretStr
 
+from trading_platform.errors import SettingsError
 from trading_platform.kite.key_gate import KeyGate, Standing
 from trading_platform.market.clock import elapsed_ns, pause
 
@@ -52,6 +53,25 @@ def test_no_token_is_waited_for_and_said() -> None:
     assert shut.token() is None  # not looked at yet
     pause(0.06)
     assert shut.token() == NEW
+
+
+def test_settings_that_cannot_be_read_just_now_are_waited_for() -> None:
+    broken, said = [True], []
+
+    def read() -> SecretStr:
+        if broken[0]:
+            raise SettingsError("settings.toml is not TOML: line 1")
+        return OLD
+
+    shut = KeyGate(SecretStr("key"), read, said.append, check_seconds=0.05)
+    assert shut.token() is None
+    assert "settings.toml is not TOML" in (shut.waiting or "")
+    broken[0] = False
+    pause(0.06)
+    assert shut.token() == OLD
+    shut.accepted()
+    assert shut.waiting is None
+    assert len(said) == 2
 
 
 def test_a_refused_token_gets_another_chance_after_long() -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 
 from trading_platform.errors import BrokerError
 from trading_platform.kite.rest import KiteRest
+from trading_platform.market.clock import IST
 
 DUMP = b"instrument_token,exchange_token\r\n408065,1594\r\n"
 KEY, TOKEN = SecretStr("key"), SecretStr("token")
@@ -18,6 +20,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         good = self.path == "/instruments" and self.headers["Authorization"] == "token key:token"
         body = DUMP if good else b'{"status":"error","message":"Token is invalid","error_type":"TokenException"}'
+        if self.path.startswith("/instruments/historical/7/"):
+            body = b"[" * 100_000
         self.send_response(200 if good else 403)
         self.send_header("Content-Type", "text/csv" if good else "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -48,6 +52,12 @@ def test_a_refusal_is_named(root: str) -> None:
 def test_a_lost_connection_is_named() -> None:
     with pytest.raises(BrokerError, match="could not be asked"):
         KiteRest(KEY, TOKEN, root="http://127.0.0.1:1").instruments_csv()
+
+
+def test_an_answer_that_is_nested_without_end_is_named(root: str) -> None:
+    moment = datetime(2026, 7, 30, 10, 0, tzinfo=IST)
+    with pytest.raises(BrokerError, match="something else"):
+        KiteRest(KEY, TOKEN, root=root).minute_candles(7, moment, moment)
 
 
 def test_without_credentials_nothing_is_asked() -> None:

@@ -1,6 +1,6 @@
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -278,6 +278,19 @@ def test_a_redirect_is_not_followed_the_token_goes_to_nobody_else(exchange: Exch
             wait_until(lambda: len(exchange.attempts) == 2)
         assert other.attempts == []
         assert "unreachable" in rig.said[0]
+
+
+def test_an_answer_without_a_status_is_tried_again() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.settimeout(PATIENT)
+        with running_ticker(f"ws://127.0.0.1:{server.getsockname()[1]}") as rig:
+            for _ in range(2):
+                client, _ = server.accept()
+                with client:
+                    client.recv(65_536)
+                    client.sendall(b"\r\n")
+            assert rig.ticker.status.state != "stopped"
+            rig.ticker.watch()  # its thread lives
 
 
 def test_a_server_that_is_not_there_is_named_without_its_keys() -> None:

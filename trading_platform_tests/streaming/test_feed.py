@@ -218,6 +218,24 @@ def test_what_was_left_out_since_the_start_is_named_when_it_is_subscribed(tmp_pa
         assert [(gap["from_ns"], gap["until_ns"], gap["tokens"]) for gap in made.gaps()] == [(90 * S, 110 * S, [7])]
 
 
+def test_a_gap_of_what_was_not_subscribed_survives_a_journal_that_refuses_it(
+    made: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.connect(100, tokens=(1, 2))
+    made.feed.subscribed(0, (1,), 110 * S)
+    wait_until(lambda: made.recorder.last_number == 3)
+    refusals, write = iter([True]), made.recorder.control
+
+    def refuse_once(control: ControlType, /, **fields: Any) -> int:
+        if control is ControlType.GAP and next(refusals, False):
+            raise JournalWriteFailed("full")
+        return write(control, **fields)
+
+    monkeypatch.setattr(made.recorder, "control", refuse_once)
+    made.feed.subscribed(0, (1, 2), 120 * S)
+    assert [(gap["from_ns"], gap["until_ns"], gap["tokens"]) for gap in made.gaps()] == [(110 * S, 120 * S, [2])]
+
+
 def test_a_stalled_disk_costs_one_named_run_and_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for made in rig(tmp_path, Away(), queue_bytes=100_000):
         stalled = [True]
@@ -303,6 +321,14 @@ def test_what_kite_says_is_told_and_postbacks_are_not(made: Rig) -> None:
     made.records()
     assert made.feed.counters.errors_told == {"error": 1, "order": 1, "unknown": 2}
     assert made.said == ["socket 0: Kite says 'too many tokens'"]
+
+
+def test_a_text_that_is_nested_without_end_is_a_record_like_any_other(made: Rig) -> None:
+    nested = b'{"type":"error","data":' + b"[" * 1000 + b"]" * 1000 + b"}"
+    made.feed.text(0, nested, S)
+    assert made.records() == [nested]
+    assert made.feed.counters.errors_told == {"error": 1}
+    assert [len(one) < 300 for one in made.said] == [True]
 
 
 def test_a_recording_thread_that_died_is_noticed(made: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
