@@ -14,6 +14,7 @@ from trading_platform.market.sessions import SessionTable
 from trading_platform.simulator.bar_ticks import SECONDS_PER_BAR, SessionBars
 from trading_platform.simulator.exchange.accounts import input_refusal
 from trading_platform.simulator.exchange.market import Market
+from trading_platform.simulator.exchange.quotes import named_by_token
 from trading_platform.simulator.open_interest import bar_interest
 
 DAY = "day"
@@ -106,7 +107,7 @@ class History:
         return found
 
     def _instrument(self, token: str) -> Instrument:
-        found = self._day.by_token.get(int(token)) if token.isdecimal() else None
+        found = named_by_token(self._day, token)
         if found is None:
             raise input_refusal("invalid token")
         return found

@@ -16,6 +16,7 @@ from trading_platform.wire.records import NULL_INT
 MOST_QUOTES, MOST_PRICES = 500, 1000
 
 _CIRCUIT = 0.2
+_TOKEN_DIGITS = 10
 _PAISE = 2
 
 
@@ -54,9 +55,15 @@ class Quotes:
 
     def _find(self, name: str) -> Instrument | None:
         if name.isdecimal():
-            return self._day.by_token.get(int(name))
+            return named_by_token(self._day, name)
         found = self._day.by_key.get(name, ())
         return found[0] if len(found) == 1 else None
+
+
+def named_by_token(day: InstrumentDay, token: str) -> Instrument | None:
+    """Return the instrument whose token is written so, None when there is none."""
+    # a whole number of any length is refused by `int`, not only one that no token can be
+    return day.by_token.get(int(token)) if token.isdecimal() and len(token) <= _TOKEN_DIGITS else None
 
 
 def _ltp(row: Tick) -> dict[str, Any]:

@@ -164,3 +164,9 @@ def test_a_day_is_asked_for_by_its_date_whatever_the_time() -> None:
         "2016-08-12",
         "2016-08-16",
     ]
+
+
+@pytest.mark.parametrize("token", ["1", "x", "-1", "9" * 5000])
+def test_a_token_that_names_no_instrument_is_refused(token: str) -> None:
+    with pytest.raises(ExchangeRefusal, match="invalid token"):
+        history().candles(Asked(token, "minute", *TODAY), END)

@@ -64,6 +64,10 @@ def test_an_instrument_of_the_dump_without_a_market_is_absent() -> None:
     assert Quotes(market, day, YESTERDAY).ohlc(["NSE:IDLE"], END) == {}
 
 
+def test_a_number_that_is_far_too_long_for_a_token_is_absent() -> None:
+    assert quotes().ltp(["9" * 5000], END) == {}
+
+
 @pytest.mark.parametrize(("call", "most"), [("full", 500), ("ohlc", 1000), ("ltp", 1000)])
 def test_limits_of_one_request(call: str, most: int) -> None:
     ask = getattr(quotes(), call)
