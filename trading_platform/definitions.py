@@ -7,8 +7,10 @@ import dagster as dg
 from trading_platform.orchestration import checks
 from trading_platform.orchestration.asset_indicators import indicator_seeds, indicator_snapshots
 from trading_platform.orchestration.asset_market_data import minute_bars
+from trading_platform.orchestration.asset_operations import OPERATIONS
 from trading_platform.orchestration.asset_patterns import patterns
 from trading_platform.orchestration.asset_reference import instruments, subscription_universe
+from trading_platform.orchestration.asset_streams import STREAMS
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.check_backup import backup_check
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
@@ -61,7 +63,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         description="Judges the age of the last good backup, whether or not one was made.",
     )
     return dg.Definitions(
-        assets=ASSETS,
+        assets=[*ASSETS, *STREAMS, *OPERATIONS],
         asset_checks=[*CHECKS, backup_is_fresh],
         jobs=[*jobs, check_backups],
         sensors=[closed_bars_sensor(by_name["run_patterns"])],

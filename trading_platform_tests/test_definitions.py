@@ -9,6 +9,8 @@ import orjson
 from trading_platform.definitions import build_definitions, defs
 from trading_platform.settings import Settings
 
+GROUPS = {"reference", "market_data", "volume", "indicators", "patterns", "operations"}
+
 REVIEWED = Path(__file__).parent / "answers" / "definitions.json"
 
 
@@ -23,7 +25,7 @@ def described(definitions: dg.Definitions) -> dict[str, Any]:
                 "owners": sorted(graph.get(key).owners),
                 "deps": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
                 "partitioned": graph.get(key).partitions_def is not None,
-                "pool": sorted(graph.get(key).pools),
+                "pool": sorted(graph.get(key).pools or ()),
             }
             for key in sorted(graph.get_all_asset_keys())
         },
@@ -50,15 +52,24 @@ def test_every_asset_says_what_it_is_in_one_sentence_and_names_its_columns() -> 
         assert node.description, key
         assert node.description.endswith("."), key
         assert node.description.count(". ") == 0, key
-        columns = node.metadata["dagster/column_schema"].columns
+        assert node.kinds, key
+        assert node.owners, key
+        assert node.group_name in GROUPS, key
+    for key in graph.materializable_asset_keys:
+        columns = graph.get(key).metadata["dagster/column_schema"].columns
         assert columns[0].name == "session", key
         assert all(column.description for column in columns), key
 
 
-def test_every_asset_has_a_check() -> None:
+def test_every_asset_that_we_make_has_a_check() -> None:
     graph = defs.get_repository_def().asset_graph
     checked = {key.asset_key for key in graph.asset_check_keys}
-    assert checked == graph.get_all_asset_keys()
+    assert checked >= graph.materializable_asset_keys
+
+
+def test_no_group_is_empty() -> None:
+    graph = defs.get_repository_def().asset_graph
+    assert {graph.get(key).group_name for key in graph.get_all_asset_keys()} == GROUPS
 
 
 def test_no_secret_is_part_of_a_resource(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Small pictures of a session for people who look at an asset: PNG bytes, drawn without a display."""
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -11,39 +13,75 @@ from PIL import Image
 MAX_BYTES = 60_000
 """Size of a picture that still travels as metadata."""
 
-_INK, _BAND, _LONG, _SHORT = "#1f3b57", "#9fc3e0", "#1b7f4d", "#b23a48"
-_SIZE = (7.2, 3.0)
+# on a ground of their own, so that they read the same on a dark page
+_GROUND, _TEXT, _GRID = "#ffffff", "#24292f", "#e3e8ee"
+_INK, _BAND, _WIDE_BAND, _LONG, _SHORT = "#1f5f99", "#8fbde3", "#d6e7f5", "#1b7f4d", "#b23a48"
+_STAGES = ("#1f5f99", "#d1702a", "#1b7f4d", "#7d4fa5", "#7a6a2f")
+_SIZE = (7.6, 3.2)
 _MOST_SYMBOLS = 400
-_COLORS = 32
+_NAMED_SYMBOLS = 30
+_COLORS = 40
+_CLOCK = "time of day, IST"
+_LEAST_SHARE = 0.1
+"""Per cent of all frames: what is rarer is not worth room on the axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageLatency:
+    """Real time from receipt to a stage, milliseconds: upper edges of buckets with the counts up to them."""
+
+    stage: str
+    buckets: Sequence[tuple[float, int]]
+    p50: float | None
+    p99: float | None
 
 
 def volume_curve(baselines: pl.DataFrame) -> bytes:
-    """Draw the shape of a day's volume: each instrument's share of its day by minute, middle half as a band."""
+    """Draw the shape of a day's volume: each instrument's share of its day by minute, with what most of them have."""
     minutes = baselines.filter(pl.col("interval") == 1).drop_nulls("expected_median")
-    shares = minutes.with_columns(share=pl.col("expected_median") / pl.col("expected_median").sum().over("token") * 100)
-    curve = shares.group_by("bucket_start").agg(
-        pl.col("share").quantile(0.25).alias("low"),
-        pl.col("share").median().alias("middle"),
-        pl.col("share").quantile(0.75).alias("high"),
+    shares = minutes.with_columns(
+        value=pl.col("expected_median") / pl.col("expected_median").sum().over("token") * 100,
+        minute=pl.col("bucket_start"),
     )
-    curve = curve.sort("bucket_start")
-    figure, axes = _figure("Expected volume by minute", "% of the instrument's day")
-    axes.fill_between(
-        curve["bucket_start"], curve["low"], curve["high"], color=_BAND, label="middle half of instruments"
-    )
-    axes.plot(curve["bucket_start"], curve["middle"], color=_INK, linewidth=1.2, label="median instrument")
+    count = minutes["token"].n_unique()
+    figure, axes = _figure(f"Volume that is normal, by minute: {count} instruments", "% of the day's volume")
+    _bands(axes, shares)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=7)
     _clock_axis(axes)
     return _png(figure)
 
 
+def relative_volume_curve(snapshots: pl.DataFrame) -> bytes:
+    """Draw how a session's volume compared with what is normal, minute by minute; 1 is normal, each line a doubling."""
+    known = snapshots.filter((pl.col("interval") == 1) & (pl.col("rvol_bar") > 0))
+    placed = known.select(value=pl.col("rvol_bar"), minute=_minute(pl.col("start")))
+    figure, axes = _figure("Volume against its baseline, by minute", "times normal")
+    _bands(axes, placed)
+    axes.set_yscale("log", base=2)
+    axes.yaxis.set_major_formatter(lambda value, _place: f"{value:g}\N{MULTIPLICATION SIGN}")
+    axes.axhline(1.0, color=_TEXT, linewidth=0.7)
+    _clock_axis(axes)
+    return _png(figure)
+
+
+def _bands(axes: Axes, values: pl.DataFrame) -> None:
+    """Draw median, middle half and middle four fifths of `value` by `minute`; say so when there is nothing."""
+    at = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
+    quantiles = [pl.col("value").quantile(share).alias(name) for name, share in at.items()]
+    curve = values.group_by("minute").agg(quantiles).sort("minute")
+    if curve.is_empty():
+        _say(axes, "nothing is known")
+        return
+    minute = curve["minute"]
+    axes.fill_between(minute, curve["p10"], curve["p90"], color=_WIDE_BAND, linewidth=0, label="80% of instruments")
+    axes.fill_between(minute, curve["p25"], curve["p75"], color=_BAND, linewidth=0, label="50% of instruments")
+    axes.plot(minute, curve["p50"], color=_INK, linewidth=1.4, label="median instrument")
+    _legend(axes)
+
+
 def coverage_map(bars: pl.DataFrame) -> bytes:
     """Draw where minute bars are: one line per instrument, one column per minute; gaps stay white."""
-    minute = (pl.col("start").dt.hour().cast(pl.Int32) * 60 + pl.col("start").dt.minute().cast(pl.Int32)).alias(
-        "minute"
-    )
-    placed = bars.select("symbol", minute)
+    placed = bars.select("symbol", minute=_minute(pl.col("start")))
     every = placed["symbol"].unique().sort()
     step = max(1, -(-len(every) // _MOST_SYMBOLS))
     rows = {symbol: place for place, symbol in enumerate(every[::step])}
@@ -53,44 +91,93 @@ def coverage_map(bars: pl.DataFrame) -> bytes:
     at = placed["symbol"].replace_strict(rows, return_dtype=pl.Int64).to_numpy()
     grid[at, placed["minute"].to_numpy() - first] = 1.0
     kept = f"{len(rows)} of {len(every)} instruments" if step > 1 else f"{len(every)} instruments"
-    figure, axes = _figure(f"Minute bars: {kept}, {grid.mean():.1%} of all minutes have one", "instrument")
+    figure, axes = _figure(f"Minute bars of {kept}: {grid.mean():.1%} of all minutes have one", "instruments, by name")
     extent = (float(first), float(last + 1), float(len(rows)), 0.0)
     axes.imshow(grid, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1.3, extent=extent)
+    axes.grid(visible=False)
+    if len(rows) <= _NAMED_SYMBOLS:
+        axes.set_yticks([place + 0.5 for place in rows.values()], list(rows))
     _clock_axis(axes)
     return _png(figure)
 
 
+def latency_histogram(stages: Sequence[StageLatency]) -> bytes:
+    """Draw how long frames took from the socket to each stage: the share of frames in each doubling of time."""
+    figure, axes = _figure("Latency since receipt of a frame", "% of frames")
+    shown: list[float] = []
+    for colour, one in zip(_STAGES, stages, strict=False):
+        upper = np.array([edge for edge, _ in one.buckets])
+        counts = np.diff([count for _, count in one.buckets], prepend=0)
+        if not counts.any():
+            continue
+        share = counts / counts.sum() * 100
+        edges = np.concatenate(([upper[0] / 2], upper))
+        label = f"{one.stage}: p50 {_ms(one.p50)}, p99 {_ms(one.p99)}"
+        axes.stairs(share, edges, color=colour, linewidth=1.5, label=label)
+        axes.stairs(share, edges, color=colour, alpha=0.12, fill=True)
+        shown += upper[share >= _LEAST_SHARE].tolist()
+    axes.set_xscale("log")
+    axes.set_xlabel("milliseconds, real time", fontsize=8, color=_TEXT)
+    axes.xaxis.set_major_formatter(lambda value, _place: f"{value:g}")
+    axes.set_ylim(bottom=0)
+    if shown:
+        axes.set_xlim(min(shown) / 2, max(shown))
+        # below the axes: inside it would lie on the slow frames, which are the ones to look at
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8, labelcolor=_TEXT)
+    else:
+        _say(axes, "no frame was measured yet")
+    return _png(figure)
+
+
+def _ms(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g} ms"
+
+
 def signals_over_day(signals: pl.DataFrame, title: str) -> bytes:
     """Draw when signals came: bars up for long, down for short, by quarter of an hour."""
-    figure, axes = _figure(title, "long above, short below")
-    moment = pl.col("confirmed_at")
-    quarter = (moment.dt.hour().cast(pl.Int32) * 60 + moment.dt.minute().cast(pl.Int32)) // 15 * 15
+    figure, axes = _figure(title, "signals: long up, short down")
+    quarter = _minute(pl.col("confirmed_at")) // 15 * 15
     counts = signals.group_by(quarter.alias("quarter"), "direction").agg(pl.len().alias("count")).sort("quarter")
     for direction, color, name in ((1, _LONG, "long"), (-1, _SHORT, "short"), (0, _INK, "no side")):
         part = counts.filter(pl.col("direction") == direction)
         heights = part["count"].to_numpy().astype(float) * (direction or 1)
         if part.height:
             axes.bar(
-                part["quarter"], heights, width=12, align="edge", color=color, label=f"{name}: {part['count'].sum()}"
+                part["quarter"], heights, width=14, align="edge", color=color, label=f"{name}: {part['count'].sum()}"
             )
-    axes.axhline(0, color="black", linewidth=0.6)
+    axes.axhline(0, color=_TEXT, linewidth=0.7)
+    axes.yaxis.set_major_formatter(lambda value, _place: f"{abs(value):g}")
     if counts.height:
-        axes.legend(frameon=False, fontsize=7)
+        _legend(axes)
     else:
-        axes.text(0.5, 0.5, "no signal in this session", ha="center", transform=axes.transAxes)
+        _say(axes, "no signal in this session")
     _clock_axis(axes)
     return _png(figure)
 
 
+def _minute(moment: pl.Expr) -> pl.Expr:
+    return moment.dt.hour().cast(pl.Int32) * 60 + moment.dt.minute().cast(pl.Int32)
+
+
 def _figure(title: str, ylabel: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=_SIZE, dpi=100, layout="constrained")
+    figure = Figure(figsize=_SIZE, dpi=110, layout="constrained", facecolor=_GROUND)
     axes = figure.subplots()
-    axes.set_title(title, fontsize=9, loc="left")
-    axes.set_ylabel(ylabel, fontsize=8)
-    axes.tick_params(labelsize=7)
+    axes.set_title(title, fontsize=10, loc="left", color=_TEXT)
+    axes.set_ylabel(ylabel, fontsize=8, color=_TEXT)
+    axes.tick_params(labelsize=8, colors=_TEXT)
+    axes.grid(visible=True, color=_GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure, axes
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(facecolor=_GROUND, edgecolor="none", framealpha=0.85, fontsize=8, labelcolor=_TEXT)
+
+
+def _say(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, ha="center", color=_TEXT, transform=axes.transAxes)
 
 
 def _clock_axis(axes: Axes) -> None:
@@ -98,6 +185,7 @@ def _clock_axis(axes: Axes) -> None:
     low, high = axes.get_xlim()
     hours = range(int(np.ceil(low / 60)), int(high // 60) + 1)
     axes.set_xticks([hour * 60 for hour in hours], [f"{hour:02d}:00" for hour in hours])
+    axes.set_xlabel(_CLOCK, fontsize=8, color=_TEXT)
 
 
 def _png(figure: Figure) -> bytes:

@@ -1,10 +1,11 @@
 """`trading-platform import-bars`: minute bars of past sessions into the lake, from files or the synthetic market."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import polars as pl
 import typer
 
@@ -36,6 +37,7 @@ def run(
     seed: Annotated[int, typer.Option(help="seed of the synthetic market")] = 1,
     names: Annotated[int, typer.Option(min=1, help="how many names the synthetic market has")] = 200,
     dumps: Annotated[bool, typer.Option(help="also write each session's instrument dump where there is none")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="print what was imported as one line of JSON")] = False,
 ) -> None:
     """Put minute bars of past sessions into the lake; whole sessions are replaced.
 
@@ -61,22 +63,41 @@ def run(
         found = ((InstrumentDay(one.session, one.instruments), one.bars) for one in sessions_of_files(bars, table))
     else:
         raise BadFileError("name a file or folder of minute bars, or say --synthetic --until DATE")
-    _import(found, source, Lake(settings.lake_dir), settings.dumps_dir if dumps else None)
-    raise typer.Exit(3 if bars is not None and bars.rejected.height else 0)
+    rejected = 0 if bars is None else bars.rejected.height
+    tell = _quiet if as_json else say
+    imported = _import(
+        found, source, Lake(settings.lake_dir), dumps_dir=settings.dumps_dir if dumps else None, tell=tell
+    )
+    if as_json:
+        rows = {day.isoformat(): count for day, count in imported.items()}
+        say(orjson.dumps({"source": source, "bars": rows, "rejected_rows": rejected}).decode())
+    raise typer.Exit(3 if rejected else 0)
 
 
 def _import(
-    found: Iterator[tuple[InstrumentDay, pl.DataFrame]], source: str, lake: Lake, dumps_dir: Path | None
-) -> None:
-    days: list[date] = []
+    found: Iterator[tuple[InstrumentDay, pl.DataFrame]],
+    source: str,
+    lake: Lake,
+    *,
+    dumps_dir: Path | None,
+    tell: Callable[[str], None],
+) -> dict[date, int]:
+    """Write each session; return its number of bars."""
+    imported: dict[date, int] = {}
     for day, bars in found:
         if dumps_dir is not None:
             write_dump(dumps_dir, day)
         for session, rows in import_bars(bars, source, lake).items():
-            days.append(session)
-            say(f"{session}  {rows:,} bars of {bars['symbol'].n_unique()} instruments")
-    if days:
-        say(f"imported {len(days)} sessions; materialise minute_bars for {min(days)} to {max(days)} next")
+            imported[session] = rows
+            tell(f"{session}  {rows:,} bars of {bars['symbol'].n_unique()} instruments")
+    if imported:
+        days = f"{min(imported)} to {max(imported)}"
+        tell(f"imported {len(imported)} sessions; materialise minute_bars for {days} next")
+    return imported
+
+
+def _quiet(_text: str) -> None:
+    """Say nothing: a machine reads the summary."""
 
 
 def _date(text: str | None) -> date:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 
 from trading_platform.batch.bar_files import read_bars
@@ -27,6 +28,7 @@ def indicators(
     out: Annotated[Path, typer.Option(help="file to write: .parquet or .csv")],
     interval: Annotated[str, typer.Option(help=f"length of the bars: {' or '.join(INTERVALS)}")] = "1m",
     index: Annotated[list[str] | None, typer.Option(help="symbol that is an index, beside known names")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the summary as one line of JSON")] = False,
 ) -> None:
     """Write EMA 20, RSI 14, ATR 14 and the session's VWAP of bars after each bar of each symbol, null until known.
 
@@ -54,7 +56,12 @@ def indicators(
     except PlatformError as error:
         say(f"error: {error}", error=True)
         raise typer.Exit(_UNUSABLE) from None
-    say(f"{rows.height:,} bars of {rows['symbol'].n_unique()} symbols, {interval}, written to {out}")
+    symbols = rows["symbol"].n_unique()
+    if as_json:
+        told = {"rows": rows.height, "symbols": symbols, "interval": interval, "out": str(out)}
+        say(orjson.dumps({**told, "rejected_rows": found.rejected.height}).decode())
+    else:
+        say(f"{rows.height:,} bars of {symbols} symbols, {interval}, written to {out}")
     if found.rejected.height:
         raise typer.Exit(_SET_ASIDE)
 

@@ -6,6 +6,7 @@ import dagster as dg
 import polars as pl
 
 from trading_platform.batch.bars import history
+from trading_platform.batch.plots import relative_volume_curve
 from trading_platform.batch.seeds import indicator_seeds as seeds_of
 from trading_platform.batch.seeds import sessions_before
 from trading_platform.batch.snapshots import snapshots_of_bars, snapshots_of_replay
@@ -14,7 +15,7 @@ from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_reference import instruments
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.context import run_sessions
-from trading_platform.orchestration.metadata import OWNERS, dates, table_metadata, written
+from trading_platform.orchestration.metadata import FRESHNESS, OWNERS, dates, picture, table_metadata, written
 from trading_platform.orchestration.partitions import PREVIOUS_SESSIONS, SESSIONS
 from trading_platform.orchestration.replays import replay_of_run
 from trading_platform.orchestration.resources import (
@@ -44,6 +45,7 @@ GROUP = "indicators"
     owners=OWNERS,
     metadata=table_metadata(INDICATOR_SEEDS),
     pool=INDICATOR_SEEDS.name,
+    freshness_policy=FRESHNESS,
 )
 def indicator_seeds(
     context: dg.AssetExecutionContext,
@@ -65,7 +67,9 @@ def indicator_seeds(
         metadata=written(
             rows,
             instruments=len(made.block.tokens),
+            warm=made.rows.drop_nulls(["ema_20", "rsi_14", "atr_14"]).height,
             sessions_used=dates(used),
+            sessions_used_count=len(used),
             sessions_missing=dates(missing),
             block=sha256,
         )
@@ -93,7 +97,13 @@ def indicator_snapshots(
     else:
         rows, source = _from_bars(store, session), "bars"
     return dg.MaterializeResult(
-        metadata=written(store.write_session(INDICATOR_SNAPSHOTS.name, session, rows), computed_from=source)
+        metadata=written(
+            store.write_session(INDICATOR_SNAPSHOTS.name, session, rows),
+            computed_from=source,
+            instruments=rows["token"].n_unique(),
+            rvol_known=rows["rvol_bar"].fill_nan(None).count(),
+            plot=picture(relative_volume_curve(rows.fill_nan(None))),
+        )
     )
 
 

@@ -9,6 +9,7 @@ from trading_platform.batch.bars import bars_of_import, bars_of_replay, missing_
 from trading_platform.batch.plots import coverage_map
 from trading_platform.errors import MissingInput
 from trading_platform.orchestration.asset_reference import instruments
+from trading_platform.orchestration.asset_streams import frames_journal
 from trading_platform.orchestration.context import run_sessions
 from trading_platform.orchestration.metadata import OWNERS, dates, picture, table_metadata, tell, written
 from trading_platform.orchestration.partitions import SESSIONS
@@ -21,7 +22,7 @@ GROUP = "market_data"
 
 
 @dg.asset(
-    deps=[instruments],
+    deps=[instruments, frames_journal],
     description="One-minute bars of a session: from the pass over its journal, else from an import.",
     partitions_def=SESSIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -50,10 +51,17 @@ def minute_bars(
         source = str(made["source"][0]) if made.height else "nothing"
         context.log.info("minute_bars %s: %d rows from %s", session, rows, source)
         shown = {"plot": picture(coverage_map(made))} if made.height else {}
-        tell(context, session, written(rows, source=source, **shown))
+        tell(context, session, written(rows, source=source, **_counts(made), **shown))
     if missing:
         raise MissingInput(f"{missing_bars(missing[0], journals.shard)} (sessions without bars: {dates(missing)})")
     return dg.MaterializeResult()
+
+
+def _counts(bars: pl.DataFrame) -> dict[str, int]:
+    """Return numbers that plot over the sessions; flagged are bars whose quality something took from."""
+    flagged = bars.filter(pl.col("flags") > 0).height
+    revised = bars.filter(pl.col("revision") > 0).height
+    return {"instruments": bars["symbol"].n_unique(), "flagged_bars": flagged, "revised_bars": revised}
 
 
 def instruments_of(lake: Lake, session: date) -> pl.DataFrame | None:

@@ -5,6 +5,7 @@ import polars as pl
 
 from trading_platform.batch.pattern_runs import signals_of_replay
 from trading_platform.batch.plots import signals_over_day
+from trading_platform.calc.patterns.catalogue import PATTERNS as CATALOGUE
 from trading_platform.errors import MissingInput
 from trading_platform.orchestration.asset_indicators import indicator_snapshots
 from trading_platform.orchestration.context import record_span, run_sessions
@@ -45,6 +46,7 @@ def patterns(
         metadata=written(
             count,
             by_pattern=by_pattern,
+            **{f"signals_{one.name}": by_pattern.get(one.name, 0) for one in CATALOGUE.values()},
             until_record=span.until or "end of the journal",
             plot=picture(signals_over_day(rows, f"Signals of {session} by quarter of an hour")),
         )

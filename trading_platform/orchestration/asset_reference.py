@@ -65,7 +65,7 @@ def subscription_universe(context: dg.AssetExecutionContext, lake: LakeResource)
         rows = store.write_session(SUBSCRIPTION_UNIVERSE.name, session, universe_rows(universe, day))
         rules = dict(Counter(chosen.reason for chosen in universe.chosen))
         missing = {one.name: one.reason for one in universe.missing}
-        tell(context, session, written(rows, chosen_by_rule=rules, missing=missing))
+        tell(context, session, written(rows, chosen_by_rule=rules, missing=missing, missing_count=len(missing)))
     return dg.MaterializeResult()
 
 

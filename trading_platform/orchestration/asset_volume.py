@@ -10,7 +10,7 @@ from trading_platform.market.sessions import load_session_table
 from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_reference import instruments
 from trading_platform.orchestration.context import run_sessions
-from trading_platform.orchestration.metadata import OWNERS, dates, picture, table_metadata, written
+from trading_platform.orchestration.metadata import FRESHNESS, OWNERS, dates, picture, table_metadata, written
 from trading_platform.orchestration.partitions import PREVIOUS_SESSIONS, SESSIONS
 from trading_platform.orchestration.resources import CalculationResource, LakeResource, RedisManagerResource
 from trading_platform.wire.lake_tables import INSTRUMENTS, VOLUME_BASELINES
@@ -27,6 +27,7 @@ GROUP = "volume"
     owners=OWNERS,
     metadata=table_metadata(VOLUME_BASELINES),
     pool=VOLUME_BASELINES.name,
+    freshness_policy=FRESHNESS,
 )
 def volume_baselines(
     context: dg.AssetExecutionContext,
@@ -55,6 +56,7 @@ def volume_baselines(
             rows,
             instruments=len(made.block.tokens),
             sessions_used=dates(used),
+            sessions_used_count=len(used),
             sessions_missing=dates(missing),
             known=made.rows["expected_median"].fill_nan(None).count(),
             block=sha256,

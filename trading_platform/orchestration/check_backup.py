@@ -9,7 +9,7 @@ import dagster as dg
 from trading_platform.health.checks_host import BACKUP_GRACE, BACKUP_RED_SESSIONS
 from trading_platform.market.clock import Clock
 from trading_platform.market.sessions import SessionTable, load_session_table
-from trading_platform.orchestration.asset_market_data import minute_bars
+from trading_platform.orchestration.asset_operations import backups
 from trading_platform.orchestration.metadata import dates
 from trading_platform.orchestration.resources import JournalsResource
 from trading_platform.orchestration.schedules import closes_at
@@ -22,7 +22,7 @@ def backup_check(root: Path) -> dg.AssetChecksDefinition:
     """Return the check over the backups below `root`."""
 
     @dg.asset_check(
-        asset=minute_bars,
+        asset=backups.key,
         name="backup_is_fresh",
         description="Every recorded session that is over is in a backup that is whole; half a backup is none.",
     )

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from trading_platform.errors import PlatformError
 from trading_platform.market.clock import Clock
+from trading_platform.orchestration.asset_operations import backup_made
 from trading_platform.orchestration.resources import RedisManagerResource
 from trading_platform.settings import Settings, dagster_home
 from trading_platform.storage.backup.catalogue import prune
@@ -97,4 +98,5 @@ def _back_up(
     sizes = {"bytes": manifest.bytes, "stored_bytes": manifest.stored_bytes}
     counts = {"files": len(manifest.files), "removed": len(removed), "faults": len(faults)}
     context.add_output_metadata({"backup": str(folder), **sizes, **counts})
+    context.log_event(backup_made(str(folder), {**sizes, **counts}))
     return faults

@@ -13,6 +13,7 @@ from trading_platform.errors import PlatformError
 from trading_platform.market.clock import Clock
 from trading_platform.migration.layouts import layout_named
 from trading_platform.migration.reports import PlanReport, WorkReport
+from trading_platform.orchestration.asset_operations import redis_carried_over
 from trading_platform.orchestration.resources import KiteResource, RedisManagerResource
 from trading_platform.storage.migration.context import Migration, default_folder, written_to
 from trading_platform.storage.migration.planning import make_plan
@@ -78,6 +79,7 @@ def migrate_redis_job(data_dir: Path) -> dg.JobDefinition:
         except PlatformError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         context.add_output_metadata({"report": dg.MetadataValue.json(report.facts()), **_counts(report)})
+        context.log_event(redis_carried_over(config.action.value, {"layout": config.layout.value, **_counts(report)}))
         told = [*_lines(report), *(report.warnings if isinstance(report, PlanReport) else report.notes)]
         if config.action is MigrateAction.verify and not report.is_whole:
             raise dg.Failure("source and target differ: " + "; ".join(told), allow_retries=False)

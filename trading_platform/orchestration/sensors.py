@@ -9,6 +9,7 @@ import orjson
 
 from trading_platform.errors import PlatformError
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, from_ns, pause
+from trading_platform.orchestration.asset_streams import observations
 from trading_platform.orchestration.context import FROM_RECORD, TO_RECORD
 from trading_platform.orchestration.resources import JournalsResource, RedisManagerResource
 from trading_platform.ports import LivePosition
@@ -121,7 +122,9 @@ def _look(
     if entry is None:
         return dg.SkipReason(f"the engine is at record {position.record} of {session} and has closed no bar")
     reached = Cursor(session.isoformat(), entry, position.record, position.last_closed, position.closed)
-    return dg.SensorResult(run_requests=[_request(cursor, reached)], cursor=reached.text())
+    return dg.SensorResult(
+        run_requests=[_request(cursor, reached)], cursor=reached.text(), asset_events=observations(position, session)
+    )
 
 
 def _session_to_look_at(text: str | None, store: RedisStore, sessions: Sequence[date]) -> date:

@@ -1,12 +1,22 @@
-"""Pictures are PNG, small enough for metadata, and are drawn for empty and large tables too."""
+"""Pictures are PNG, small enough for metadata, opaque, and are drawn for empty and large tables too."""
 
+import io
 from datetime import date
 
 import polars as pl
 import pytest
+from PIL import Image
 
-from trading_platform.batch.plots import MAX_BYTES, coverage_map, signals_over_day, volume_curve
-from trading_platform.wire.lake_tables import PATTERNS, VOLUME_BASELINES
+from trading_platform.batch.plots import (
+    MAX_BYTES,
+    StageLatency,
+    coverage_map,
+    latency_histogram,
+    relative_volume_curve,
+    signals_over_day,
+    volume_curve,
+)
+from trading_platform.wire.lake_tables import INDICATOR_SNAPSHOTS, PATTERNS, VOLUME_BASELINES
 from trading_platform_tests.batch.lake_rows import SESSION, minute_bars, moment
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -64,3 +74,44 @@ def test_signals_over_day(directions: list[int]) -> None:
 
 def test_pictures_of_other_rows_differ() -> None:
     assert signals_over_day(signals([1]), "Signals") != signals_over_day(signals([-1]), "Signals")
+
+
+def edges(counts: list[int]) -> list[tuple[float, int]]:
+    return [(0.016 * 2**place, count) for place, count in enumerate(counts)]
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [],
+        [StageLatency("journal", edges([0, 0, 0]), None, None)],
+        [
+            StageLatency("journal", edges([1, 5, 9, 9]), 0.05, 0.11),
+            StageLatency("written", edges([0, 0, 3, 9]), 0.1, 0.2),
+        ],
+    ],
+)
+def test_latency_of_any_number_of_stages(stages: list[StageLatency]) -> None:
+    png = latency_histogram(stages)
+    assert png.startswith(PNG)
+    assert len(png) < MAX_BYTES
+
+
+def test_latency_shows_which_frames_were_slow() -> None:
+    fast = latency_histogram([StageLatency("written", edges([9, 9, 9, 9]), 0.01, 0.01)])
+    slow = latency_histogram([StageLatency("written", edges([0, 0, 0, 9]), 0.1, 0.1)])
+    assert fast != slow
+
+
+@pytest.mark.parametrize("values", [[], [None], [0.5, 1.0, 2.0, None]])
+def test_relative_volume(values: list[float | None]) -> None:
+    start = [moment(SESSION, 9, 15 + place) for place in range(len(values))]
+    columns = {"interval": [1] * len(values), "start": start, "rvol_bar": values}
+    schema = {name: INDICATOR_SNAPSHOTS.schema[name] for name in columns}
+    assert relative_volume_curve(pl.DataFrame(columns, schema=schema)).startswith(PNG)
+
+
+def test_a_picture_brings_its_own_ground_so_that_a_dark_page_does_not_swallow_it() -> None:
+    with Image.open(io.BytesIO(volume_curve(baselines(3, 390)))) as image:
+        corners = [image.convert("RGBA").getpixel(at) for at in ((0, 0), (image.width - 1, image.height - 1))]
+    assert corners == [(255, 255, 255, 255)] * 2

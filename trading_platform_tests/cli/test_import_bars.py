@@ -1,5 +1,6 @@
 """Bars of files and of the synthetic market reach the lake with their dumps."""
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -68,3 +69,11 @@ def test_what_cannot_be_imported_is_refused(
     monkeypatch.chdir(tmp_path)
     Path("header.csv").write_text(HEADER)
     assert isinstance(run(monkeypatch, tmp_path, *arguments).exception, error)
+
+
+def test_a_machine_reads_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "bars.csv"
+    file.write_text(HEADER + GOOD + "INFY,2026-07-30 09:16:00,10,9,11,10,5\n")
+    result = run(monkeypatch, tmp_path, str(file), "--json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout) == {"source": "file", "bars": {"2026-07-30": 2}, "rejected_rows": 1}

@@ -1,3 +1,4 @@
+import json
 import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -118,6 +119,13 @@ def test_broken_rows_are_set_aside_and_the_rest_is_written(tmp_path: Path) -> No
     written = pl.read_csv(tmp_path / "out.csv", try_parse_dates=True)
     assert written.height == bars.height - 1
     check(written, bars.filter(pl.int_range(pl.len()) != 7))
+
+
+def test_a_machine_reads_one_line(tmp_path: Path) -> None:
+    made_bars(("ABC",), days=1).write_parquet(tmp_path / "bars.parquet")
+    result = run("--bars", tmp_path / "bars.parquet", "--out", tmp_path / "out.csv", "--json")
+    told = json.loads(result.stdout)
+    assert (told["rows"], told["symbols"], told["rejected_rows"]) == (40, 1, 0)
 
 
 def test_rows_outside_the_session_are_set_aside(tmp_path: Path) -> None:
