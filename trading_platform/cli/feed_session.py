@@ -79,7 +79,8 @@ class FeedSession:
                 session=session,
             )
             undo.enter_context(recorder)
-            tail = journal_tail(history) if recorder.last_number else JournalTail()
+            sockets = range(len(self._plan.sockets))
+            tail = journal_tail(history, sockets) if recorder.last_number else JournalTail()
             if tail.closed:
                 self._say(f"{session}: the session is closed in its journal, nothing more is recorded")
                 return True

@@ -231,7 +231,8 @@ class Feed:
 
     def _record_disconnection(self, entry: Entry, track: SocketTrack) -> None:
         # since when it is silent: bars of before that are closed by other sockets must be flagged as well
-        last_ns = entry.at_ns if track.last_ns is None else min(track.last_ns, entry.at_ns)
+        known_ns = track.last_ns if track.away_ns is None else track.away_ns
+        last_ns = entry.at_ns if known_ns is None else min(known_ns, entry.at_ns)
         reason = entry.body.decode()
         self._recorder.control(
             ControlType.DISCONNECTED, received_ns=entry.at_ns, socket=entry.socket, reason=reason, last_ns=last_ns

@@ -155,6 +155,17 @@ def test_two_interruptions_without_data_between_are_one_gap(made: Rig) -> None:
     assert [(gap["from_ns"], gap["until_ns"]) for gap in made.gaps()] == [(101 * S, 107 * S)]
 
 
+def test_a_second_disconnection_says_since_when_something_is_missing(made: Rig) -> None:
+    made.connect(100)
+    made.feed.payload(0, b"one", 101 * S)
+    made.feed.disconnected(0, "lost", 103 * S)
+    made.connect(104)
+    made.feed.payload(0, b"\0", 104 * S)
+    made.feed.disconnected(0, "lost", 105 * S)
+    gone = [one[1]["last_ns"] for one in made.records() if one[0] is ControlType.DISCONNECTED]
+    assert gone == [101 * S, 101 * S]
+
+
 def test_a_feed_that_was_not_running_begins_with_a_gap(tmp_path: Path) -> None:
     for made in rig(tmp_path, Away(), tail=JournalTail(last_ns=90 * S, last_by_socket={0: 90 * S})):
         made.connect(100)
