@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from trading_platform.wire import redis_keys
 from trading_platform_tests.session_data import SESSION, SHARD, make_session
 from trading_platform_tests.torture.outcome import differences, replayed, state_differences
 from trading_platform_tests.torture.processes import (
+    Forked,
     kill_valkey,
     settings_of,
     start_engine_process,
@@ -63,8 +63,8 @@ class Torture:
         self._begun = elapsed_ns()
         self._window = int(self._rng.choice([3_000, 30_000, 10_000_000]))
         self._manager = RedisManager(None, settings_of(root).valkey_dir)
-        self._engine: BaseProcess | None = None
-        self._writer: BaseProcess | None = None
+        self._engine: Forked | None = None
+        self._writer: Forked | None = None
 
     def run(self) -> Report:
         try:
@@ -119,7 +119,7 @@ class Torture:
         self.report.events["valkey, tail lost"] += 1
         self.report.events["outputs set back"] += self._position() < before
 
-    def _end(self, process: BaseProcess, how: signal.Signals, name: str) -> None:
+    def _end(self, process: Forked, how: signal.Signals, name: str) -> None:
         if not process.is_alive():
             return
         os.kill(process.pid, how)

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from trading_platform_tests.torture.feed_market import SOCKETS, filled_folder, m
 from trading_platform_tests.torture.kept import Account, Kept, flag_faults, full_packets, records_of
 from trading_platform_tests.torture.outcome import Outcome, differences, replayed, state_differences
 from trading_platform_tests.torture.processes import (
+    Forked,
     kill_valkey,
     settings_of,
     start_engine_process,
@@ -70,8 +70,8 @@ class FeedTorture:
         self._events = _EVENTS if self._rng.random() < 0.7 else tuple(one for one in _EVENTS if one != "feed")
         self._settings = settings_of(root)
         self._manager = RedisManager(None, self._settings.valkey_dir)
-        self._feed: BaseProcess | None = None
-        self._engine: BaseProcess | None = None
+        self._feed: Forked | None = None
+        self._engine: Forked | None = None
         self._life_begins_behind = 0
 
     def run(self) -> Report:
@@ -164,7 +164,7 @@ class FeedTorture:
         kill_valkey(self._root, lose=float(self._rng.exponential(40_000)))
         self.report.events["valkey, tail lost"] += 1
 
-    def _kill(self, process: BaseProcess, name: str) -> None:
+    def _kill(self, process: Forked, name: str) -> None:
         if process.is_alive():
             os.kill(process.pid, signal.SIGKILL)
             process.join(5)
@@ -197,7 +197,7 @@ class FeedTorture:
                 raise Stuck(f"waited for {what} beyond the limit of {LIMIT_SECONDS} s")
             pause(_POLL)
 
-    def _wait_for_end(self, name: str, process: BaseProcess) -> None:
+    def _wait_for_end(self, name: str, process: Forked) -> None:
         self._wait(f"the {name} to end", lambda: not process.is_alive())
         if process.exitcode != 0:
             raise Stuck(f"the {name} ended with {process.exitcode}")

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -15,7 +16,7 @@ from trading_platform.cli.engine import EngineWorker, Stop
 from trading_platform.cli.feed import FeedWorker
 from trading_platform.cli.feed_clock import exchange_clock
 from trading_platform.errors import FeedError
-from trading_platform.market.clock import Clock, elapsed_ns, pause
+from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
 from trading_platform.ports import Timepiece
 from trading_platform.settings import Settings, load_settings
 from trading_platform.simulator.exchange.accounts import Credentials
@@ -26,22 +27,57 @@ from trading_platform_tests.session_data import SHARD, make_session
 
 _PRELOAD = "trading_platform_tests.torture.preload"
 _SETTLE_SECONDS = 10.0
+_POLL_SECONDS = 0.005
 KEYS = Credentials()
+
+
+class Forked:
+    """A forked process, for whoever has other threads that fork.
+
+    Starting any process looks for the end of all others: without the guard two threads read one exit code, and the
+    later one gets 255.
+    """
+
+    _guard = threading.Lock()
+
+    def __init__(self, process: BaseProcess) -> None:
+        self._process = process
+        with self._guard:
+            process.start()
+            assert process.pid is not None
+            self.pid: int = process.pid
+
+    @property
+    def exitcode(self) -> int | None:
+        with self._guard:
+            return self._process.exitcode
+
+    def is_alive(self) -> bool:
+        return self.exitcode is None
+
+    def kill(self) -> None:
+        with self._guard:
+            self._process.kill()
+
+    def join(self, seconds: float) -> None:
+        begun = elapsed_ns()
+        while self.is_alive() and elapsed_ns() - begun < seconds * NS_PER_SECOND:
+            pause(_POLL_SECONDS)
 
 
 def settings_of(data_dir: Path) -> Settings:
     return Settings(data_dir=data_dir, shard=SHARD, state_every_seconds=0.1, redis_url=None)
 
 
-def start_engine_process(data_dir: Path) -> BaseProcess:
+def start_engine_process(data_dir: Path) -> Forked:
     return fork(_engine, data_dir)
 
 
-def start_writer_process(data_dir: Path, seed: int, *, window_bytes: int) -> BaseProcess:
+def start_writer_process(data_dir: Path, seed: int, *, window_bytes: int) -> Forked:
     return fork(_writer, data_dir, seed, window_bytes)
 
 
-def start_feed_process(data_dir: Path, root: str, clock: str | Clock) -> BaseProcess:
+def start_feed_process(data_dir: Path, root: str, clock: str | Clock) -> Forked:
     """Start the feed of the exchange at `root` on the time of that exchange, by its URL, or on a given clock."""
     return fork(_feed, data_dir, root, clock)
 
@@ -74,13 +110,11 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def fork(target: object, data_dir: Path, *args: object) -> BaseProcess:
+def fork(target: object, data_dir: Path, *args: object) -> Forked:
     """Start a process that works at once: a fork of one that has everything loaded."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_PRELOAD])
-    process = context.Process(target=target, args=(data_dir, *args), daemon=True)
-    process.start()
-    return process
+    return Forked(context.Process(target=target, args=(data_dir, *args), daemon=True))
 
 
 def _engine(data_dir: Path) -> None:
