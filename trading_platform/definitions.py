@@ -1,5 +1,6 @@
 """Everything that Dagster runs: assets, checks, jobs, sensors and resources of the platform."""
 
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -14,12 +15,18 @@ from trading_platform.orchestration.asset_streams import STREAMS
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.check_backup import backup_check
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
+from trading_platform.orchestration.job_compact_lake import compact_lake_job
+from trading_platform.orchestration.job_health import HEALTH, health_asset_check, health_check_job
 from trading_platform.orchestration.job_migrate_redis import migrate_redis_job
+from trading_platform.orchestration.job_prune_runs import prune_runs_job
 from trading_platform.orchestration.jobs import platform_jobs
 from trading_platform.orchestration.live_check import live_equals_replay
 from trading_platform.orchestration.resources import platform_resources
 from trading_platform.orchestration.schedules import backup_check_schedule, backup_schedule
+from trading_platform.orchestration.schedules_guard import compact_schedule, prune_schedule
+from trading_platform.orchestration.sensor_failures import run_failures_sensor
 from trading_platform.orchestration.sensors import closed_bars_sensor
+from trading_platform.orchestration.sensors_guard import guard_sensors
 from trading_platform.settings import Settings, load_settings
 
 ASSETS = (
@@ -46,13 +53,17 @@ CHECKS = (
 
 def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.Definitions:
     """Return all definitions; `overrides` replace resources by name (lake, redis_manager, kite, journals, ...)."""
-    settings = settings or load_settings()
+    settings_now = load_settings if settings is None else partial(_same, settings)
+    settings = settings_now()
     resources = {**platform_resources(settings), **overrides}
     jobs = [
         *platform_jobs([*ASSETS, *CHECKS], resources),
         migrate_redis_job(settings.data_dir),
         backup_data_job(settings),
         restore_data_job(settings),
+        health_check_job(settings_now),
+        compact_lake_job(settings),
+        prune_runs_job(settings),
     ]
     by_name = {job.name: job for job in jobs}
     # not among CHECKS: a run that makes bars has nothing to say about backups
@@ -63,14 +74,27 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         description="Judges the age of the last good backup, whether or not one was made.",
     )
     return dg.Definitions(
-        assets=[*ASSETS, *STREAMS, *OPERATIONS],
-        asset_checks=[*CHECKS, backup_is_fresh],
+        assets=[*ASSETS, *STREAMS, *OPERATIONS, HEALTH],
+        asset_checks=[*CHECKS, backup_is_fresh, health_asset_check(settings_now)],
         jobs=[*jobs, check_backups],
-        sensors=[closed_bars_sensor(by_name["run_patterns"])],
-        schedules=[backup_schedule(by_name["backup_data"]), backup_check_schedule(check_backups.name)],
+        sensors=[
+            closed_bars_sensor(by_name["run_patterns"]),
+            run_failures_sensor(settings_now),
+            *guard_sensors(settings_now),
+        ],
+        schedules=[
+            backup_schedule(by_name["backup_data"]),
+            backup_check_schedule(check_backups.name),
+            compact_schedule(by_name["compact_lake"]),
+            prune_schedule(by_name["prune_runs"]),
+        ],
         resources=resources,
         executor=dg.in_process_executor,
     )
+
+
+def _same(settings: Settings) -> Settings:
+    return settings
 
 
 defs = build_definitions()

@@ -7,13 +7,24 @@ environment variables, which win. Secrets are `SecretStr`, so that they never sh
 import difflib
 import hashlib
 import os
+import re
 import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from trading_platform.errors import SettingsError
@@ -22,6 +33,14 @@ PREFIX = "TP_"
 SETTINGS_FILE = "TP_SETTINGS_FILE"
 KITE_WS_ROOT, KITE_API_ROOT = "wss://ws.kite.trade", "https://api.kite.trade"
 _READ_ELSEWHERE = {SETTINGS_FILE, "TP_JIT_CACHE"}
+_LEAST_SECRET_PATH = 12
+"""Characters of a URL's path from which it may be a token; the number of a database is shorter."""
+
+_URL_SCHEMES = {
+    "alert_webhook_url": ("http", "https"),
+    # SQLAlchemy takes another driver than Dagster's for a plain postgresql://
+    "dagster_postgres_url": ("postgresql+psycopg2",),
+}
 
 
 class CalculationSettings(BaseModel):
@@ -84,6 +103,14 @@ class Settings(BaseSettings):
         description="folder of backups, each a folder with a manifest.json; best on another disk",
     )
     backup_keep: BackupKeep = BackupKeep()
+    lake_keep_days: int = Field(7, ge=1, le=7, description="days for which replaced files of the lake stay readable")
+    runs_keep_days: int = Field(
+        30, ge=7, le=3660, description="days of Dagster's runs; a schedule may ask again for what is forgotten"
+    )
+    alert_webhook_url: SecretStr | None = Field(None, description="http(s) URL to which alerts are posted as JSON")
+    dagster_postgres_url: SecretStr | None = Field(
+        None, description="postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE for Dagster's runs; absent: SQLite"
+    )
     calculation: CalculationSettings = CalculationSettings()
 
     @classmethod
@@ -97,6 +124,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let arguments win over the environment and the environment over the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_settings_file())
+
+    @field_validator("alert_webhook_url", "dagster_postgres_url")
+    @classmethod
+    def _is_url(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        schemes = _URL_SCHEMES[info.field_name or ""]
+        begins = "|".join(map(re.escape, schemes))
+        # the message must not show what was given: a token may be part of it
+        if value is not None and not re.fullmatch(rf"({begins})://[^\s/?#]+\S*", value.get_secret_value()):
+            raise ValueError(f"is no URL that begins with {' or '.join(f'{one}://' for one in schemes)}")
+        return value
 
     @property
     def candle_root(self) -> str | None:
@@ -145,6 +182,13 @@ class Settings(BaseSettings):
         """Return the names of the secret settings that have a value."""
         return tuple(name for name in type(self).model_fields if isinstance(getattr(self, name), SecretStr))
 
+    def redacted(self, text: str) -> str:
+        """Return a text without any secret value, or the password or path of one that is a URL."""
+        for name in self.secret_names():
+            for part in _secret_parts(getattr(self, name).get_secret_value()):
+                text = text.replace(part, "***")
+        return text
+
     @property
     def valkey_dir(self) -> Path:
         """Return the folder of the embedded server: socket, configuration, append-only file."""
@@ -183,6 +227,14 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"{_settings_file()} cannot be read: {error.strerror}") from None
 
 
+def _secret_parts(secret: str) -> list[str]:
+    """Return a secret, and what of a URL is secret by itself: its password as written and as meant, its path."""
+    found = re.fullmatch(r"[a-z0-9+.]+://(?:[^/?#]*?:([^/?#]*)@)?[^/?#]*(.*)", secret)
+    password, path = (found[1] or "", found[2]) if found else ("", "")
+    parts = [secret, password, unquote(password), path if len(path) >= _LEAST_SECRET_PATH else ""]
+    return [part for part in parts if part]
+
+
 def _settings_file() -> Path:
     named = os.environ.get(SETTINGS_FILE)
     if named is not None and not Path(named).is_file():
@@ -203,6 +255,16 @@ def dagster_home() -> Path | None:
     """Return the folder in which Dagster keeps its runs, None when DAGSTER_HOME is not set."""
     named = os.environ.get("DAGSTER_HOME")
     return Path(named) if named else None
+
+
+def is_in_environment(setting: str) -> bool:
+    """Return whether a setting comes from the environment, where other programs find it too, and not from the file."""
+    return f"{PREFIX}{setting.upper()}" in os.environ
+
+
+def environment_with_home(home: Path) -> dict[str, str]:
+    """Return our own environment for a process that works on this Dagster home."""
+    return {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"}
 
 
 def child_environment(settings: Settings, dagster_home: Path) -> dict[str, str]:

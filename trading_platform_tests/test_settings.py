@@ -160,3 +160,31 @@ def test_dagsters_folder_is_named_or_not(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert dagster_home() is None
     monkeypatch.delenv("DAGSTER_HOME")
     assert dagster_home() is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "scheme"),
+    [
+        ("TP_ALERT_WEBHOOK_URL", "ftp://host/hidden-token", "http://"),
+        ("TP_DAGSTER_POSTGRES_URL", "postgresql://me:hidden-token@host/db", "postgresql+psycopg2://"),
+    ],
+)
+def test_a_secret_url_that_cannot_be_used_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, scheme: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert scheme in str(refused.value)
+    assert "hidden-token" not in str(refused.value)
+
+
+def test_secrets_are_taken_out_of_a_text(tmp_path: Path) -> None:
+    settings = IsolatedSettings(
+        data_dir=tmp_path,
+        kite_api_key="key-one",
+        redis_url="redis://:a%40b@host:6379/0",
+        alert_webhook_url="https://hooks.host/services/T0/B0/secret?x=1",
+    )
+    told = "key-one, a%40b, a@b, /services/T0/B0/secret?x=1, host:6379/0 stay"
+    assert settings.redacted(told) == "***, ***, ***, ***, host:6379/0 stay"

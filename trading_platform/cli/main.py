@@ -8,6 +8,7 @@ from trading_platform import __version__
 from trading_platform.cli import (
     backup,
     bench,
+    compact,
     decode,
     demo,
     engine,
@@ -18,6 +19,7 @@ from trading_platform.cli import (
     instruments,
     migrate,
     play,
+    prune_runs,
     replay,
     simulate,
     verify,
@@ -37,6 +39,7 @@ app = typer.Typer(
 for command in (
     backup,
     bench,
+    compact,
     decode,
     demo,
     engine,
@@ -47,6 +50,7 @@ for command in (
     instruments,
     migrate,
     play,
+    prune_runs,
     replay,
     simulate,
     verify,

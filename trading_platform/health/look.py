@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from trading_platform.health.checks_engine import (
     check_engine,
@@ -64,6 +65,15 @@ class Facts:
     backup: BackupFacts
 
 
+class FeedLook(NamedTuple):
+    """The feed's snapshot, its time, the classes whose hours the shard keeps, and what they ask of it now."""
+
+    feed: Observed[FeedSnapshot]
+    time: TimeFacts
+    classes: tuple[SessionClass, ...]
+    hours: MarketHours
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """What was found of a shard, at which moment of its clock, and the latencies of all stages."""
@@ -91,11 +101,8 @@ def look(
 def collect(settings: Settings, table: SessionTable, *, daemons: DaemonFacts, clock: Clock | None = None) -> Facts:
     """Return everything that is known at this moment."""
     shard = settings.shard
-    feed = observe(settings.feed_dir / f"{shard}.json", FeedSnapshot)
+    feed, time, classes, hours = look_at_feed(settings, table, clock=clock)
     engine = observe(settings.engine_dir / f"{shard}.json", EngineSnapshot)
-    time = look_at_time(feed, clock)
-    classes = _classes(feed)
-    hours = market_hours(table, classes, time.now_ns)
     manager = RedisManager(
         settings.redis_url.get_secret_value() if settings.redis_url else None,
         settings.valkey_dir,
@@ -120,6 +127,13 @@ def collect(settings: Settings, table: SessionTable, *, daemons: DaemonFacts, cl
             ends_ns=lambda session: session_ends_ns(table, classes, session),
         ),
     )
+
+
+def look_at_feed(settings: Settings, table: SessionTable, *, clock: Clock | None = None) -> FeedLook:
+    """Return what the feed says of itself, the time by its clock, and whether data has to flow then."""
+    feed = observe(settings.feed_dir / f"{settings.shard}.json", FeedSnapshot)
+    time, classes = look_at_time(feed, clock), _classes(feed)
+    return FeedLook(feed, time, classes, market_hours(table, classes, time.now_ns))
 
 
 def judge(facts: Facts) -> list[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
@@ -50,7 +51,7 @@ class Lake:
         described = table_named(table)
         conformed = described.conform(rows)
         _refuse_other_sessions(table, session, conformed)
-        with self._locked(f"{table}-{session}"):
+        with self.held(table, session):
             self._ensure(described)
             self._commit(table, session, _to_utc(conformed))
         return conformed.height
@@ -81,6 +82,16 @@ class Lake:
         """Return the number of the table's last commit, None before it is created."""
         found = self._open(table_named(table).name)
         return None if found is None else found.version()
+
+    def open_table(self, table: str) -> DeltaTable | None:
+        """Return a table as it is now, None before it is created; raise LakeError for one that cannot be read."""
+        return self._open(table_named(table).name)
+
+    @contextmanager
+    def held(self, table: str, session: date) -> Iterator[None]:
+        """Keep every other writer from a table's session meanwhile; raise LakeError when one does not finish."""
+        with self._locked(f"{table}-{session}"):
+            yield
 
     def _commit(self, table: str, session: date, rows: pl.DataFrame) -> None:
         for attempt in range(1, COMMIT_ATTEMPTS + 1):
@@ -162,6 +173,12 @@ class Lake:
                 pause(_LOCK_POLL_SECONDS)
             else:
                 return
+
+
+def active_files(table: DeltaTable) -> list[str]:
+    """Return the files that hold a table's rows at its version, below its folder, sorted."""
+    actions = pl.DataFrame(table.get_add_actions(flatten=True))
+    return sorted(unquote(path) for path in actions["path"].to_list())
 
 
 def _to_utc(rows: pl.DataFrame) -> pl.DataFrame:

@@ -3,10 +3,13 @@
 import multiprocessing
 from pathlib import Path
 
+import pytest
 import yaml
 
 from trading_platform.definitions import defs
-from trading_platform.orchestration.instance import main, prepare_dagster_home
+from trading_platform.errors import SettingsError
+from trading_platform.orchestration.instance import _configure, main, prepare_dagster_home, wants_postgres
+from trading_platform.settings import IsolatedSettings
 from trading_platform.wire.lake_tables import TABLES
 
 
@@ -19,6 +22,34 @@ def test_the_configuration_is_written_and_a_changed_one_is_left_alone(tmp_path: 
     configuration.write_text("telemetry:\n  enabled: false\n")
     prepare_dagster_home(tmp_path)
     assert configuration.read_text() == "telemetry:\n  enabled: false\n"
+
+
+def test_the_configuration_follows_the_setting_until_it_is_changed_by_hand(tmp_path: Path) -> None:
+    configuration = tmp_path / "dagster.yaml"
+    _configure(configuration, postgres=False)
+    assert "storage" not in yaml.safe_load(configuration.read_text())
+    _configure(configuration, postgres=True)
+    parsed = yaml.safe_load(configuration.read_text())
+    # the name of a variable, never its value
+    assert parsed["storage"] == {"postgres": {"postgres_url": {"env": "TP_DAGSTER_POSTGRES_URL"}}}
+    assert parsed["run_queue"]["dequeue_interval_seconds"] == 1
+    _configure(configuration, postgres=False)
+    assert "storage" not in yaml.safe_load(configuration.read_text())
+    configuration.write_text("telemetry:\n  enabled: false\n")
+    with pytest.raises(SettingsError, match="was changed by hand"):
+        _configure(configuration, postgres=True)
+    assert configuration.read_text() == "telemetry:\n  enabled: false\n"
+
+
+def test_postgres_has_to_be_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql+psycopg2://me:word@host/db"
+    assert not wants_postgres(IsolatedSettings(data_dir=tmp_path))
+    monkeypatch.delenv("TP_DAGSTER_POSTGRES_URL", raising=False)
+    with pytest.raises(SettingsError, match="export TP_DAGSTER_POSTGRES_URL instead") as refused:
+        wants_postgres(IsolatedSettings(data_dir=tmp_path, dagster_postgres_url=url))
+    assert "word" not in str(refused.value)
+    monkeypatch.setenv("TP_DAGSTER_POSTGRES_URL", url)
+    assert wants_postgres(IsolatedSettings(data_dir=tmp_path, dagster_postgres_url=url))
 
 
 def test_home_and_what_is_above_it_are_for_this_user_alone(tmp_path: Path) -> None:

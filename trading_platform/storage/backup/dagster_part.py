@@ -12,7 +12,10 @@ PART = "dagster"
 CONFIGURATION = "dagster.yaml"
 
 _BUSY_SECONDS = 30.0
-_SECRET = re.compile(r"(?im)^\s*(password|secret|token|\w*_url|\w*_key)\s*:\s*[^\s#]|://[^/\s]*:[^/\s]*@")
+_SECRET = re.compile(
+    # `env:` names a variable, and holds nothing
+    r"(?im)^\s*(password|secret|token|\w*_url|\w*_key)\s*:\s*(?!\{?\s*env\s*:)[^\s#]|://[^/\s]*:[^/\s]*@"
+)
 _ELSEWHERE = re.compile(r"(?im)^\s*(postgres|mysql|storage|run_storage|event_log_storage|schedule_storage)\s*:")
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from pathlib import Path
-from urllib.parse import unquote
 
 import orjson
 import polars as pl
@@ -13,6 +12,7 @@ from deltalake.exceptions import DeltaError
 from trading_platform.errors import BackupError
 from trading_platform.storage.backup.layout import BackupWriter, file_digest
 from trading_platform.storage.backup.manifest import TableSummary
+from trading_platform.storage.lake import active_files
 
 PART = "lake"
 _LOG = "_delta_log"
@@ -30,7 +30,7 @@ def summarise(folder: Path, name: str, digests: dict[str, str] | None = None) ->
     """Open a table and digest the files of its version; `digests` are those that are known, by path in the table."""
     try:
         table = DeltaTable(str(folder))
-        version, paths = table.version(), _active(table)
+        version, paths = table.version(), active_files(table)
         rows = pl.scan_delta(table).select(pl.len()).collect().item()
     except (DeltaError, pl.exceptions.PolarsError) as error:
         raise BackupError(f"table {name} in {folder} cannot be read: {error}") from error
@@ -46,7 +46,7 @@ def _store_table(folder: Path, root: Path, writer: BackupWriter) -> TableSummary
     for _ in range(_ATTEMPTS):
         try:
             table = DeltaTable(str(folder))
-            files = _active(table)
+            files = active_files(table)
             for path in [*files, *_log_files(folder, table.version())]:
                 if f"{place}/{path}" not in writer.files:
                     writer.store_file(f"{place}/{path}", folder / path, packed=False, immutable=True)
@@ -57,11 +57,6 @@ def _store_table(folder: Path, root: Path, writer: BackupWriter) -> TableSummary
         digests = {path: writer.files[f"{place}/{path}"].sha256 for path in files}
         return summarise(writer.folder / place, name, digests)
     raise BackupError(f"the files of table {name} in {root} vanish while they are copied; is something removing them?")
-
-
-def _active(table: DeltaTable) -> list[str]:
-    actions = pl.DataFrame(table.get_add_actions(flatten=True))
-    return sorted(unquote(path) for path in actions["path"].to_list())
 
 
 def _log_files(folder: Path, version: int) -> list[str]:

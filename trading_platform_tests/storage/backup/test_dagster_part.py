@@ -23,6 +23,7 @@ def store(tmp_path: Path, configuration: str) -> tuple[BackupWriter, list[str]]:
     [
         "storage:\n  postgres:\n    postgres_db:\n      password: hunter2\n",
         "storage:\n  x: postgresql://me:hunter2@host/db\n",
+        "storage:\n  postgres:\n    postgres_db:\n      password:\n        hunter2\n",
     ],
 )
 def test_a_configuration_with_a_password_is_left_out_and_it_is_said(tmp_path: Path, configuration: str) -> None:
@@ -30,6 +31,13 @@ def test_a_configuration_with_a_password_is_left_out_and_it_is_said(tmp_path: Pa
     assert "dagster/dagster.yaml" not in writer.files
     assert any("may hold a password" in note for note in notes)
     assert any("storage of its own" in note for note in notes)
+
+
+@pytest.mark.parametrize("password", ["{env: WORD}", "\n        env: WORD"])
+def test_the_name_of_a_variable_is_no_password(tmp_path: Path, password: str) -> None:
+    writer, notes = store(tmp_path, f"storage:\n  postgres:\n    postgres_db:\n      password: {password}\n")
+    assert "dagster/dagster.yaml" in writer.files
+    assert [note for note in notes if "may hold a password" in note] == []
 
 
 def test_a_plain_configuration_is_kept(tmp_path: Path) -> None:
