@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from trading_platform.orchestration import checks
+from trading_platform.orchestration.asset_historical_bars import historical_bars, history_is_complete
 from trading_platform.orchestration.asset_indicators import indicator_seeds, indicator_snapshots
 from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_operations import OPERATIONS
@@ -14,6 +15,7 @@ from trading_platform.orchestration.asset_reference import instruments, subscrip
 from trading_platform.orchestration.asset_streams import STREAMS
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.check_backup import backup_check
+from trading_platform.orchestration.context import JOB
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
 from trading_platform.orchestration.job_compact_lake import compact_lake_job
 from trading_platform.orchestration.job_health import HEALTH, health_asset_check, health_check_job
@@ -32,6 +34,7 @@ from trading_platform.settings import Settings, load_settings
 ASSETS = (
     instruments,
     subscription_universe,
+    historical_bars,
     minute_bars,
     volume_baselines,
     indicator_seeds,
@@ -42,6 +45,7 @@ ASSETS = (
 CHECKS = (
     checks.instruments_are_sound,
     checks.universe_fits_the_sockets,
+    history_is_complete,
     checks.bars_are_sound,
     checks.baselines_are_known,
     checks.seeds_are_warm,
@@ -73,10 +77,16 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         selection=dg.AssetSelection.checks(backup_is_fresh),
         description="Judges the age of the last good backup, whether or not one was made.",
     )
+    backfill_job = dg.define_asset_job(
+        "backfill",
+        selection=dg.AssetSelection.assets(historical_bars),
+        tags={JOB: "backfill"},
+        description="Fetches minute candles of past sessions from Kite: those that nobody recorded or imported.",
+    )
     return dg.Definitions(
         assets=[*ASSETS, *STREAMS, *OPERATIONS, HEALTH],
         asset_checks=[*CHECKS, backup_is_fresh, health_asset_check(settings_now)],
-        jobs=[*jobs, check_backups],
+        jobs=[*jobs, check_backups, backfill_job],
         sensors=[
             closed_bars_sensor(by_name["run_patterns"]),
             run_failures_sensor(settings_now),

@@ -113,6 +113,10 @@ class RequestRefused(BrokerError):
     """Kite refuses what a request asks for; asking the same again does not help."""
 
 
+class BackfillRunning(BrokerError):
+    """Another process backfills into the same lake."""
+
+
 class FeedError(PlatformError):
     """The feed lacks what it needs, or a part of it ended that must not."""
 

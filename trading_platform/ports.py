@@ -89,6 +89,9 @@ class TableStore(Protocol):
     def sessions(self, table: str) -> list[date]:
         """Return the sessions that hold rows, ascending."""
 
+    def counts(self, table: str) -> dict[date, int]:
+        """Return how many rows each session holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class LivePosition:

@@ -34,6 +34,9 @@ PROVEN_ELSEWHERE = {
     "storage/backup/redis_import.py": "storage/backup/test_redis_export.py",
     "storage/backup/redis_snapshot.py": "storage/backup/test_redis_part.py",
     "storage/backup/sources.py": "storage/backup/test_make.py",
+    "storage/lake_parts.py": "storage/test_lake.py",
+    "wire/lake_columns.py": "wire/test_lake_tables.py",
+    "wire/lake_history.py": "wire/test_lake_tables.py",
     # tables of rules are proven as the layouts that they make up
     "migration/analytics_families.py": "migration/test_layouts.py",
     "migration/layout_l3.py": "migration/test_layouts.py",

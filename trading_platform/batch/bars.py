@@ -69,6 +69,16 @@ def bars_of_import(imported: pl.DataFrame, instruments: pl.DataFrame | None) -> 
     return rows.join(tokens, on="symbol", how="left")
 
 
+def bars_of_history(candles: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of table `minute_bars` from candles that a backfill brought, one for each."""
+    return candles.drop("adjusted_asof").with_columns(
+        revision=pl.lit(0),
+        ticks=pl.lit(None, pl.Int64),
+        flags=pl.lit(None, pl.Int64),
+        record=pl.lit(None, pl.Int64),
+    )
+
+
 def latest_revisions(bars: pl.DataFrame) -> pl.DataFrame:
     """Keep of each bar its highest revision."""
     return bars.sort("revision").unique(list(BAR_KEY), keep="last", maintain_order=True).sort("token", "start", "kind")
@@ -110,15 +120,15 @@ def history(lake: TableStore, wanted: list[date]) -> tuple[pl.DataFrame, list[da
     if not found:
         span = f"{wanted[0]} to {wanted[-1]}" if wanted else "earlier sessions"
         raise MissingInput(
-            f"minute_bars holds none of the {len(wanted)} sessions before ({span}); import bars or record them, then "
-            "materialise minute_bars for them"
+            f"minute_bars holds none of the {len(wanted)} sessions before ({span}); backfill, import or record them, "
+            "then materialise minute_bars for them"
         )
     return lake.read_sessions(MINUTE_BARS.name, found), found, [session for session in wanted if session not in held]
 
 
 def missing_bars(session: date, shard: str) -> MissingInput:
-    """Return the error for a session that has neither a journal nor imported bars."""
+    """Return the error for a session that has neither a journal nor imported bars nor candles."""
     return MissingInput(
         f"no bars of {session}: shard {shard} has no journal of it and the lake no import; record or play the session, "
-        "or run `trading-platform import-bars FILE`"
+        "run `trading-platform import-bars FILE`, or fetch its candles with `trading-platform backfill`"
     )

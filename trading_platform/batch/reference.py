@@ -8,7 +8,10 @@ import polars as pl
 from trading_platform.batch.instrument_dump import Dump, day_of
 from trading_platform.errors import MissingInput
 from trading_platform.market.instruments import FUTURE, OPTION_TYPES, SEGMENT_CODES, InstrumentDay
+from trading_platform.market.sessions import SessionClass, SessionTable
 from trading_platform.market.universe import ChainRule, Universe, UniverseRules, subscription_universe
+from trading_platform.ports import TableStore
+from trading_platform.wire.lake_tables import HISTORICAL_BARS, MINUTE_BARS
 
 _RENAMED = {"instrument_token": "token", "tradingsymbol": "symbol"}
 
@@ -89,6 +92,16 @@ def universe_rows(universe: Universe, day: InstrumentDay) -> pl.DataFrame:
             }
         )
     return pl.DataFrame(rows)
+
+
+def closes_before(lake: TableStore, table: SessionTable, session: date) -> dict[str, float]:
+    """Return the last closes of the index session before, by symbol; none when the lake holds no bars of it."""
+    before = table.previous_session(SessionClass.NSE_INDEX, session)
+    held = next((name for name in (MINUTE_BARS.name, HISTORICAL_BARS.name) if before in lake.sessions(name)), None)
+    if held is None:
+        return {}
+    last = lake.read_sessions(held, [before]).sort("start").group_by("symbol").agg(pl.col("close").last())
+    return {str(symbol): float(close) for symbol, close in last.iter_rows() if close is not None}
 
 
 def segment_of(token: pl.Expr) -> pl.Expr:

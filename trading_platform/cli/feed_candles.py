@@ -6,6 +6,7 @@ from typing import Any
 from trading_platform.cli.session_opening import Say
 from trading_platform.kite.candles import KiteCandles
 from trading_platform.kite.key_gate import KeyGate
+from trading_platform.kite.pace import RequestPace
 from trading_platform.ports import Timepiece
 from trading_platform.settings import Settings
 from trading_platform.storage.journal import JournalReader
@@ -30,7 +31,12 @@ class FeedCandles:
         self._work = Reconciler(
             session,
             Outstanding(self._hours),
-            KiteCandles(self._gate.api_key, self._gate.read_token, settings.candle_root),
+            KiteCandles(
+                self._gate.api_key,
+                self._gate.read_token,
+                settings.candle_root,
+                pace=RequestPace(settings.kite_pace_file, self._limits.request_seconds),
+            ),
             announce=lambda content: feed.announce(ControlType.CANDLES, content, clock.now_ns()),
             clock=clock,
             report=self._say,

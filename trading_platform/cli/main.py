@@ -6,6 +6,7 @@ import typer
 
 from trading_platform import __version__
 from trading_platform.cli import (
+    backfill,
     backup,
     bench,
     compact,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 
 for command in (
+    backfill,
     backup,
     bench,
     compact,

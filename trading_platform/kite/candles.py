@@ -1,4 +1,4 @@
-"""One-minute candles of the present day, asked for with whichever access token the settings hold now."""
+"""One-minute candles, asked for with whichever access token the settings hold now."""
 
 import math
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from trading_platform.errors import AccessRefused, SettingsError
+from trading_platform.kite.pace import RequestPace
 from trading_platform.kite.rest import KiteRest
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, from_ns
 from trading_platform.ports import FetchedCandles
@@ -26,8 +27,10 @@ class KiteCandles:
         read_token: Callable[[], SecretStr | None],
         root: str,
         *,
+        pace: RequestPace | None = None,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
+        self._pace = pace
         self._api_key, self._read_token, self._root = api_key, read_token, root
         self._retry_ns = int(retry_seconds * NS_PER_SECOND)
         self._token: SecretStr | None = None
@@ -41,6 +44,8 @@ class KiteCandles:
         Raise AccessRefused, RequestRefused or BrokerError.
         """
         self._take_token()
+        if self._pace is not None:
+            self._pace.wait()
         try:
             rows = self._rest.minute_candles(token, from_ns(begin * NS_PER_SECOND), from_ns((end - 1) * NS_PER_SECOND))
         except AccessRefused as error:

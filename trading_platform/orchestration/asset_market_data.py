@@ -5,9 +5,10 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from trading_platform.batch.bars import bars_of_import, bars_of_replay, missing_bars
+from trading_platform.batch.bars import bars_of_history, bars_of_import, bars_of_replay, missing_bars
 from trading_platform.batch.plots import coverage_map
 from trading_platform.errors import MissingInput
+from trading_platform.orchestration.asset_historical_bars import historical_bars
 from trading_platform.orchestration.asset_reference import instruments
 from trading_platform.orchestration.asset_streams import frames_journal
 from trading_platform.orchestration.context import run_sessions
@@ -16,14 +17,14 @@ from trading_platform.orchestration.partitions import SESSIONS
 from trading_platform.orchestration.replays import replay_of_run
 from trading_platform.orchestration.resources import JournalsResource, LakeResource
 from trading_platform.storage.lake import Lake
-from trading_platform.wire.lake_tables import IMPORTED_BARS, INSTRUMENTS, MINUTE_BARS
+from trading_platform.wire.lake_tables import HISTORICAL_BARS, IMPORTED_BARS, INSTRUMENTS, MINUTE_BARS
 
 GROUP = "market_data"
 
 
 @dg.asset(
-    deps=[instruments, frames_journal],
-    description="One-minute bars of a session: from the pass over its journal, else from an import.",
+    deps=[instruments, frames_journal, historical_bars],
+    description="One-minute bars of a session: from the pass over its journal, else an import, else Kite's candles.",
     partitions_def=SESSIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name=GROUP,
@@ -38,15 +39,18 @@ def minute_bars(
     """Make the bars of each session; sessions without any input fail by name after the others are written."""
     store = lake.open()
     recorded, imported = set(journals.sessions()), set(store.sessions(IMPORTED_BARS.name))
+    fetched = set(store.sessions(HISTORICAL_BARS.name))
     sessions = run_sessions(context)
-    missing = [session for session in sessions if session not in recorded | imported]
+    missing = [session for session in sessions if session not in recorded | imported | fetched]
     for session in sessions:
         if session in missing:
             continue
         if session in recorded:
             made = bars_of_replay(replay_of_run(journals, session, context.run.run_id).bars)
-        else:
+        elif session in imported:
             made = bars_of_import(store.read_sessions(IMPORTED_BARS.name, [session]), instruments_of(store, session))
+        else:
+            made = bars_of_history(store.read_sessions(HISTORICAL_BARS.name, [session]))
         rows = store.write_session(MINUTE_BARS.name, session, made)
         source = str(made["source"][0]) if made.height else "nothing"
         context.log.info("minute_bars %s: %d rows from %s", session, rows, source)

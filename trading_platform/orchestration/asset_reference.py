@@ -1,20 +1,16 @@
 """Assets of group reference: what can be traded in a session, and what is subscribed."""
 
 from collections import Counter
-from datetime import date
 
 import dagster as dg
-import polars as pl
 
-from trading_platform.batch.reference import choose_universe, instrument_rows, stored_day, universe_rows
-from trading_platform.errors import MissingInput
-from trading_platform.market.sessions import SessionClass, load_session_table
+from trading_platform.batch.reference import choose_universe, closes_before, instrument_rows, stored_day, universe_rows
+from trading_platform.market.sessions import load_session_table
 from trading_platform.orchestration.context import run_sessions
-from trading_platform.orchestration.metadata import OWNERS, dates, table_metadata, tell, written
+from trading_platform.orchestration.metadata import OWNERS, table_metadata, tell, written
 from trading_platform.orchestration.partitions import SESSIONS
 from trading_platform.orchestration.resources import KiteResource, LakeResource
-from trading_platform.storage.lake import Lake
-from trading_platform.wire.lake_tables import INSTRUMENTS, MINUTE_BARS, SUBSCRIPTION_UNIVERSE
+from trading_platform.wire.lake_tables import INSTRUMENTS, SUBSCRIPTION_UNIVERSE
 
 GROUP = "reference"
 
@@ -61,21 +57,12 @@ def subscription_universe(context: dg.AssetExecutionContext, lake: LakeResource)
     store = lake.open()
     for session in run_sessions(context):
         day = stored_day(store.read_sessions(INSTRUMENTS.name, [session]), session)
-        universe = choose_universe(day, _closes_before(store, session))
+        closes = closes_before(store, load_session_table(), session)
+        if not closes:
+            context.log.info("%s: no bars of the session before, chains have no reference price", session)
+        universe = choose_universe(day, closes)
         rows = store.write_session(SUBSCRIPTION_UNIVERSE.name, session, universe_rows(universe, day))
         rules = dict(Counter(chosen.reason for chosen in universe.chosen))
         missing = {one.name: one.reason for one in universe.missing}
         tell(context, session, written(rows, chosen_by_rule=rules, missing=missing, missing_count=len(missing)))
     return dg.MaterializeResult()
-
-
-def _closes_before(lake: Lake, session: date) -> dict[str, float]:
-    """Return the last closes of the session before, by symbol; none when the lake does not hold that session."""
-    before = load_session_table().previous_session(SessionClass.NSE_INDEX, session)
-    try:
-        bars = lake.read_sessions(MINUTE_BARS.name, [before])
-    except MissingInput as error:
-        dg.get_dagster_logger().info("chains have no reference price for %s: %s", dates([session]), error)
-        return {}
-    last = bars.sort("start").group_by("symbol").agg(pl.col("close").last())
-    return {str(symbol): float(close) for symbol, close in last.iter_rows() if close is not None}

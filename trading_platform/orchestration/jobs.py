@@ -30,6 +30,7 @@ from trading_platform.orchestration.past_bars import sessions_without_bars
 from trading_platform.orchestration.resources import (
     CalculationResource,
     JournalsResource,
+    KiteResource,
     LakeResource,
     RedisManagerResource,
 )
@@ -87,11 +88,12 @@ def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, obj
         config: SessionConfig,
         lake: LakeResource,
         journals: JournalsResource,
+        kite: KiteResource,
         calculation: CalculationResource,
     ) -> None:
         """Materialise what the engine needs before the open."""
         table = load_session_table()
-        session = _choose(context, config, lake, journals, table)
+        session = choose_session(context, config, lake, journals, dumps=kite.dump_sessions())
         back = max(calculation.baseline_sessions, calculation.seed_sessions)
         missing = sessions_without_bars(table, session, back, lake=lake.open(), journals=journals.sessions())
         for first, last in contiguous(missing, table.any_session_dates(table_span(table)[0], session)):
@@ -110,7 +112,7 @@ def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, obj
         redis_manager: RedisManagerResource,
     ) -> None:
         """Materialise what follows from a session's journal, and compare it with what the engine wrote."""
-        session = _choose(context, config, lake, journals, load_session_table())
+        session = choose_session(context, config, lake, journals)
         try:
             launcher.materialise(context, PATTERN_ASSETS, session, session)
         except AssetsFailed:
@@ -139,25 +141,36 @@ def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, obj
     return [materialize_baselines, run_patterns]
 
 
-def _choose(
+def choose_session(
     context: dg.OpExecutionContext,
     config: SessionConfig,
     lake: LakeResource,
     journals: JournalsResource,
-    table: SessionTable,
+    *,
+    dumps: Sequence[date] = (),
 ) -> date:
-    """Return the session that the run is for; a date that is none fails the run by its name."""
+    """Return the session that the run is for; a date that is none fails the run by its name.
+
+    Of what is to come only `dumps` tell: a session with a dump can be prepared before anything of it is recorded.
+    """
     named = config.session or context.run.tags.get(PARTITION, "")
+    table = load_session_table()
     try:
         if named:
             return require_session(named, table)
         store = lake.open()
         tables = [*store.sessions(IMPORTED_BARS.name), *store.sessions(MINUTE_BARS.name)]
-        session, holder = latest_session_with_input(journals.sessions(), tables)
+        session, holder = latest_session_with_input(journals.sessions(), [*tables, *_of_sessions(dumps, table)])
         context.log.info("no session was named: %s is the latest for which %s holds input", session, holder)
         return require_session(session.isoformat(), table)
     except PlatformError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _of_sessions(dumps: Sequence[date], table: SessionTable) -> list[date]:
+    """Return the days that are sessions: a dump may be of a Sunday."""
+    first, last = table_span(table)
+    return [day for day in dumps if first <= day <= last and table.any_session_dates(day, day)]
 
 
 def _story(result: dg.ExecuteInProcessResult, names: Sequence[str]) -> str:

@@ -9,19 +9,18 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
-from pydantic import SecretStr
 
-from trading_platform.batch.instrument_dump import Dump, read_dump
-from trading_platform.batch.reference import dump_path, missing_dump
+from trading_platform.batch.backfill_pieces import Pieces
+from trading_platform.batch.dump_days import dump_sessions
+from trading_platform.batch.instrument_dump import Dump
 from trading_platform.errors import JournalError
+from trading_platform.intake.kite_access import KiteAccess
 from trading_platform.kite.rest import KiteRest
-from trading_platform.market.clock import Clock
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.journal import journal_folder, journal_sessions
 from trading_platform.storage.lake import Lake
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.storage.redis_store import RedisStore
-from trading_platform.streaming.checkpoint import make_private_folder
 
 REPLAY_LIMIT_SECONDS = 1800
 
@@ -56,29 +55,28 @@ class KiteResource(dg.ConfigurableResource[KiteRest]):
     """Kite's REST service and the folder in which its dumps are kept; credentials are TP_KITE_* settings."""
 
     dumps_dir: str
+    pace_file: str
+    backfill_dir: str
+
+    def access(self) -> KiteAccess:
+        """Return what fetches dumps and candles; nothing is sent before the first request."""
+        return KiteAccess(Path(self.dumps_dir), Path(self.pace_file))
 
     def client(self) -> KiteRest:
         """Return the client; nothing is sent before the first request."""
-        settings = load_settings()
-        credentials = _filled(settings.kite_api_key), _filled(settings.kite_access_token)
-        return KiteRest(*credentials, root=settings.kite_api_root)
+        return self.access().client()
 
     def dump(self, session: date) -> tuple[Dump, Path]:
         """Return the dump of a session and its file; today's is fetched when it is not there and credentials are."""
-        folder = Path(self.dumps_dir)
-        path = dump_path(folder, session) or self._fetched(folder, session)
-        return read_dump(path), path
+        return self.access().dump(session)
 
-    def _fetched(self, folder: Path, session: date) -> Path:
-        client = self.client()
-        if session != Clock.wall().today() or not client.has_credentials:
-            raise missing_dump(folder, session)
-        make_private_folder(folder)
-        path = folder / f"instruments_{session:%Y%m%d}.csv"
-        unfinished = path.with_suffix(".part")
-        unfinished.touch(mode=0o600)
-        unfinished.write_bytes(client.instruments_csv())
-        return unfinished.replace(path)
+    def dump_sessions(self) -> list[date]:
+        """Return the days whose dump is there, ascending."""
+        return dump_sessions(Path(self.dumps_dir))
+
+    def pieces(self) -> Pieces:
+        """Return the answers of a backfill that are not in the lake yet."""
+        return Pieces(Path(self.backfill_dir))
 
 
 class JournalsResource(dg.ConfigurableResource[None]):
@@ -117,7 +115,11 @@ def platform_resources(settings: Settings) -> dict[str, object]:
     return {
         "lake": LakeResource(root=str(settings.lake_dir)),
         "redis_manager": RedisManagerResource(valkey_dir=str(settings.valkey_dir), shard=settings.shard),
-        "kite": KiteResource(dumps_dir=str(settings.dumps_dir)),
+        "kite": KiteResource(
+            dumps_dir=str(settings.dumps_dir),
+            pace_file=str(settings.kite_pace_file),
+            backfill_dir=str(settings.backfill_dir),
+        ),
         "journals": JournalsResource(root=str(settings.journal_dir), shard=settings.shard),
         "calculation": CalculationResource(
             baseline_sessions=calculation.baseline_sessions,
@@ -125,7 +127,3 @@ def platform_resources(settings: Settings) -> dict[str, object]:
             seed_sessions=calculation.seed_sessions,
         ),
     }
-
-
-def _filled(secret: SecretStr | None) -> SecretStr | None:
-    return secret if secret is not None and secret.get_secret_value() else None

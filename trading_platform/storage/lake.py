@@ -13,6 +13,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from trading_platform.errors import LakeError, MissingInput
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
+from trading_platform.storage.lake_parts import Parts
 from trading_platform.wire.lake_tables import SESSION, TABLES, Table, table_named
 
 COMMIT_ATTEMPTS = 5
@@ -56,6 +57,31 @@ class Lake:
             self._commit(table, session, _to_utc(conformed))
         return conformed.height
 
+    def write_session_in_pieces(self, table: str, session: date, pieces: Iterator[pl.DataFrame]) -> int:
+        """Replace the rows of one session by pieces that need not fit into memory together; return their rows.
+
+        Each piece becomes a file; readers see the old rows until the last is written.
+        """
+        described = table_named(table)
+        with self._locked(f"{table}-{session}"):
+            self._ensure(described)
+            parts = Parts(self._uri(table), session)
+            try:
+                for piece in pieces:
+                    conformed = described.conform(piece)
+                    _refuse_other_sessions(table, session, conformed)
+                    parts.add(_to_utc(conformed))
+                parts.commit()
+            except CommitFailedError as error:
+                raise LakeError(
+                    f"{table} of {session} was not written, another writer stood in the way: {error}; run this again"
+                ) from error
+            except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
+                raise LakeError(f"{table} of {session} was not written, the old rows stand: {error}") from error
+            finally:
+                parts.remove_uncommitted()
+        return parts.rows
+
     def read_sessions(self, table: str, sessions: list[date]) -> pl.DataFrame:
         """Return the rows of these sessions; raise MissingInput naming sessions that hold none."""
         described = table_named(table)
@@ -77,6 +103,17 @@ class Lake:
         if found is None:
             return []
         return sorted({date.fromisoformat(part[SESSION]) for part in found.partitions() if part[SESSION]})
+
+    def counts(self, table: str) -> dict[date, int]:
+        """Return how many rows each session holds, from the table's log alone; sessions without rows are left out."""
+        found = self._open(table_named(table).name)
+        if found is None:
+            return {}
+        files = pl.DataFrame(found.get_add_actions(flatten=True))
+        if not files.height:
+            return {}
+        sums = files.group_by(f"partition.{SESSION}").agg(pl.col("num_records").sum())
+        return {_as_date(key): int(rows) for key, rows in sums.iter_rows() if key is not None and rows}
 
     def version(self, table: str) -> int | None:
         """Return the number of the table's last commit, None before it is created."""
@@ -179,6 +216,10 @@ def active_files(table: DeltaTable) -> list[str]:
     """Return the files that hold a table's rows at its version, below its folder, sorted."""
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     return sorted(unquote(path) for path in actions["path"].to_list())
+
+
+def _as_date(value: date | str) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(value)
 
 
 def _to_utc(rows: pl.DataFrame) -> pl.DataFrame:

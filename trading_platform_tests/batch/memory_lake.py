@@ -26,3 +26,6 @@ class MemoryLake:
 
     def sessions(self, table: str) -> list[date]:
         return sorted(day for name, day in self.held if name == table)
+
+    def counts(self, table: str) -> dict[date, int]:
+        return {day: rows.height for (name, day), rows in self.held.items() if name == table}

@@ -186,3 +186,35 @@ def test_its_folders_are_for_this_user_alone_and_one_in_the_way_is_named(tmp_pat
     (tmp_path / "file").touch()
     with pytest.raises(LakeError, match="file/lake"):
         Lake(tmp_path / "file" / "lake").write_session("imported_bars", FIRST, bars(FIRST, [1.5]))
+
+
+def test_rows_are_counted_without_reading_them(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    assert lake.counts("imported_bars") == {}
+    lake.write_session("imported_bars", FIRST, bars(FIRST, [1.0, 2.0, 3.0]))
+    lake.write_session("imported_bars", SECOND, bars(SECOND, [9.0]))
+    lake.write_session("imported_bars", FIRST, bars(FIRST, [7.0, 8.0]))
+    assert lake.counts("imported_bars") == {FIRST: 2, SECOND: 1}
+
+
+def test_pieces_become_the_rows_of_their_session(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write_session("imported_bars", FIRST, bars(FIRST, [1.0]))
+    lake.write_session("imported_bars", SECOND, bars(SECOND, [9.0]))
+    pieces = [bars(FIRST, [2.0, 3.0]), bars(FIRST, [1.0]).clear(), bars(FIRST, [4.0], "TCS")]
+    assert lake.write_session_in_pieces("imported_bars", FIRST, iter(pieces)) == 3
+    assert lake.counts("imported_bars") == {FIRST: 3, SECOND: 1}
+    read = lake.read_sessions("imported_bars", [FIRST]).sort("close")
+    assert read.to_dicts() == pl.concat([pieces[0], pieces[2]]).to_dicts()
+    lake.write_session("imported_bars", FIRST, bars(FIRST, [5.0]))
+    assert lake.read_sessions("imported_bars", [FIRST])["close"].to_list() == [5.0]
+
+
+def test_pieces_that_fail_leave_the_old_rows_and_no_file(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write_session("imported_bars", FIRST, bars(FIRST, [1.0]))
+    before = sorted(tmp_path.rglob("*.parquet"))
+    with pytest.raises(LakeError, match="were given for the partition"):
+        lake.write_session_in_pieces("imported_bars", FIRST, iter([bars(FIRST, [2.0]), bars(SECOND, [3.0])]))
+    assert lake.read_sessions("imported_bars", [FIRST])["close"].to_list() == [1.0]
+    assert sorted(tmp_path.rglob("*.parquet")) == before

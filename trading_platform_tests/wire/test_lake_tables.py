@@ -39,5 +39,5 @@ def test_missing_and_foreign_columns_are_named() -> None:
 
 
 def test_unknown_tables_are_named() -> None:
-    with pytest.raises(LakeError, match="no table 'ticks'"):
-        table_named("ticks")
+    with pytest.raises(LakeError, match="no table 'prices'"):
+        table_named("prices")
