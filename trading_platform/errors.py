@@ -109,6 +109,10 @@ class AccessRefused(BrokerError):
     """Kite refuses the access token, or what is asked for with it: another login or subscription helps, waiting may."""
 
 
+class LoginDamaged(BrokerError):
+    """The file of the kept login cannot be read or written, or others can read it."""
+
+
 class RequestRefused(BrokerError):
     """Kite refuses what a request asks for; asking the same again does not help."""
 
@@ -119,6 +123,18 @@ class BackfillRunning(BrokerError):
 
 class FeedError(PlatformError):
     """The feed lacks what it needs, or a part of it ended that must not."""
+
+
+class CannotStart(PlatformError):
+    """What has to be mended before the platform can start, all of it, each with what to do."""
+
+
+class NotRunning(PlatformError):
+    """No supervisor answers in this data folder."""
+
+
+class SupervisorFailed(PlatformError):
+    """The supervisor refuses or does not answer as it should."""
 
 
 class ChildFailed(PlatformError):

@@ -27,7 +27,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from trading_platform.errors import SettingsError
+from trading_platform.errors import LoginDamaged, SettingsError
+from trading_platform.kite.stored_login import LoginFile
+from trading_platform.market.clock import Clock
 
 PREFIX = "TP_"
 SETTINGS_FILE = "TP_SETTINGS_FILE"
@@ -93,7 +95,10 @@ class Settings(BaseSettings):
         description="any Redis >= 7.0; absent: the embedded Valkey is used",
     )
     kite_api_key: SecretStr | None = Field(None, description="API key of the Kite app; absent: nothing is fetched")
-    kite_access_token: SecretStr | None = Field(None, description="access token of today's login")
+    kite_api_secret: SecretStr | None = Field(None, description="API secret of the Kite app; only login uses it")
+    kite_access_token: SecretStr | None = Field(
+        None, description="access token of today's login; absent: the one that the command login keeps"
+    )
     kite_ws_root: str = Field(KITE_WS_ROOT, pattern=r"^wss?://[^?#@\s]+$", description="where sockets connect")
     kite_api_root: str = Field(KITE_API_ROOT, pattern=r"^https?://[^?#@\s]+$", description="where REST calls go")
     state_every_seconds: float = Field(30.0, gt=0, description="real seconds between two state files of the engine")
@@ -222,7 +227,15 @@ class IsolatedSettings(Settings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read file and environment; raise SettingsError naming each value that cannot be used."""
+    """Read file, environment and login; raise SettingsError naming each value that cannot be used.
+
+    Without a kite_access_token that of the kept login is taken while it lives.
+    """
+    return _logged_in(settings_without_login(**overrides))
+
+
+def settings_without_login(**overrides: Any) -> Settings:
+    """Read file and environment alone; raise SettingsError naming each value that cannot be used."""
     _refuse_unknown_variables()
     try:
         return Settings(**overrides)
@@ -243,6 +256,23 @@ def _secret_parts(secret: str) -> list[str]:
     password, path = (found[1] or "", found[2]) if found else ("", "")
     parts = [secret, password, unquote(password), path if len(path) >= _LEAST_SECRET_PATH else ""]
     return [part for part in parts if part]
+
+
+def _logged_in(settings: Settings) -> Settings:
+    if settings.kite_access_token is not None:
+        return settings
+    try:
+        login = LoginFile.of(settings.data_dir, settings.shard).read()
+    except LoginDamaged as error:
+        raise SettingsError(str(error)) from None
+    if login is None or not login.lives(Clock.wall().now_ns()) or not login.is_of(settings.kite_api_key):
+        return settings
+    return settings.model_copy(update={"kite_access_token": login.access_token})
+
+
+def is_in_environment(name: str) -> bool:
+    """Tell whether a setting comes from the environment."""
+    return f"{PREFIX}{name.upper()}" in os.environ
 
 
 def _settings_file() -> Path:

@@ -118,7 +118,7 @@ def check_token(feed: FeedFacts, hours: MarketHours, *, present: bool) -> Findin
     following = hours.next_opens_ns
     if due is Level.GREEN and following is not None:
         due = Level(int((following - hours.now_ns) / NS_PER_SECOND <= EXPIRY_WARNING_SECONDS))
-    advice = None if due is Level.GREEN else "log in to Kite and set kite_access_token in the settings file"
+    advice = None if due is Level.GREEN else "log in to Kite: trading-platform login"
     if not present:
         return Finding("token", due, "no access token is set", advice, figures)
     if dies is not None and dies <= hours.now_ns:

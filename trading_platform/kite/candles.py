@@ -62,7 +62,7 @@ class KiteCandles:
         except SettingsError as error:
             raise AccessRefused(f"the access token cannot be read: {error}") from error
         if token is None:
-            raise AccessRefused("no access token: log in to Kite and set kite_access_token in the settings file")
+            raise AccessRefused("no access token: log in to Kite (trading-platform login)")
         if token != self._token:
             self._token, self._refusal = token, None
             self._rest = KiteRest(self._api_key, token, root=self._root)

@@ -75,7 +75,7 @@ class KeyGate:
                 return None
             if found is None:
                 self.standing = Standing.MISSING
-                self._wait("no access token: log in to Kite and set kite_access_token in the settings file")
+                self._wait("no access token that lives: log in to Kite (trading-platform login)")
                 return None
             if found == self._refused:
                 if now < self._next_retry_ns:
@@ -97,9 +97,8 @@ class KeyGate:
             self._refused, self.standing = token, Standing.REFUSED
             self._next_retry_ns = elapsed_ns() + self._retry_ns
             self._wait(
-                f"Kite refuses the access token (HTTP {status}): log in again and set kite_access_token in the "
-                "settings file; it is read every "
-                f"{self._check_ns / NS_PER_SECOND:g} s, nothing is sent to Kite meanwhile"
+                f"Kite refuses the access token (HTTP {status}): log in again (trading-platform login); settings and "
+                f"login are read every {self._check_ns / NS_PER_SECOND:g} s, nothing is sent to Kite meanwhile"
             )
 
     def _wait(self, why: str) -> None:

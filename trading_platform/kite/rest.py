@@ -60,7 +60,9 @@ class KiteRest:
     def _client(self) -> KiteConnect:
         """Return the client, one for all requests: it keeps its connection open."""
         if self._api_key is None or self._access_token is None:
-            raise AccessRefused("Kite needs TP_KITE_API_KEY and TP_KITE_ACCESS_TOKEN; log in and set both")
+            raise AccessRefused(
+                "Kite needs kite_api_key and an access token; set TP_KITE_API_KEY, then trading-platform login"
+            )
         if self._made is None:
             self._made = _UnparsedClient(
                 self._api_key.get_secret_value(),

@@ -178,7 +178,7 @@ def test_a_refused_token_is_tried_again_after_a_while(root: str) -> None:
 
 
 def test_without_a_token_nothing_is_asked(root: str) -> None:
-    with pytest.raises(AccessRefused, match="kite_access_token"):
+    with pytest.raises(AccessRefused, match="trading-platform login"):
         KiteCandles(KEY, lambda: None, root).minute_candles(5, 0, 60)
 
     def broken() -> SecretStr:
