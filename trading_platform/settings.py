@@ -12,7 +12,6 @@ import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 from pydantic import (
@@ -30,13 +29,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from trading_platform.errors import LoginDamaged, SettingsError
 from trading_platform.kite.stored_login import LoginFile
 from trading_platform.market.clock import Clock
+from trading_platform.redaction import secret_parts
 
 PREFIX = "TP_"
 SETTINGS_FILE = "TP_SETTINGS_FILE"
 KITE_WS_ROOT, KITE_API_ROOT = "wss://ws.kite.trade", "https://api.kite.trade"
 _READ_ELSEWHERE = {SETTINGS_FILE, "TP_JIT_CACHE"}
-_LEAST_SECRET_PATH = 12
-"""Characters of a URL's path from which it may be a token; the number of a database is shorter."""
 
 _URL_SCHEMES = {
     "alert_webhook_url": ("http", "https"),
@@ -200,7 +198,7 @@ class Settings(BaseSettings):
     def redacted(self, text: str) -> str:
         """Return a text without any secret value, or the password or path of one that is a URL."""
         for name in self.secret_names():
-            for part in _secret_parts(getattr(self, name).get_secret_value()):
+            for part in secret_parts(getattr(self, name).get_secret_value()):
                 text = text.replace(part, "***")
         return text
 
@@ -250,29 +248,14 @@ def settings_without_login(**overrides: Any) -> Settings:
         raise SettingsError(f"{_settings_file()} cannot be read: {error.strerror}") from None
 
 
-def _secret_parts(secret: str) -> list[str]:
-    """Return a secret, and what of a URL is secret by itself: its password as written and as meant, its path."""
-    found = re.fullmatch(r"[a-z0-9+.]+://(?:[^/?#]*?:([^/?#]*)@)?[^/?#]*(.*)", secret)
-    password, path = (found[1] or "", found[2]) if found else ("", "")
-    parts = [secret, password, unquote(password), path if len(path) >= _LEAST_SECRET_PATH else ""]
-    return [part for part in parts if part]
-
-
 def _logged_in(settings: Settings) -> Settings:
     if settings.kite_access_token is not None:
         return settings
     try:
-        login = LoginFile.of(settings.data_dir, settings.shard).read()
+        file = LoginFile.of(settings.data_dir, settings.shard)
+        return settings.model_copy(update={"kite_access_token": file.living_token(settings.kite_api_key, Clock.wall())})
     except LoginDamaged as error:
         raise SettingsError(str(error)) from None
-    if login is None or not login.lives(Clock.wall().now_ns()) or not login.is_of(settings.kite_api_key):
-        return settings
-    return settings.model_copy(update={"kite_access_token": login.access_token})
-
-
-def is_in_environment(name: str) -> bool:
-    """Tell whether a setting comes from the environment."""
-    return f"{PREFIX}{name.upper()}" in os.environ
 
 
 def _settings_file() -> Path:

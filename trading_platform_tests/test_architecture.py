@@ -22,6 +22,7 @@ PROVEN_ELSEWHERE = {
     "errors.py": "test_architecture.py",
     "definitions.py": "test_definitions.py",
     "settings.py": "test_settings.py",
+    "redaction.py": "test_settings.py",
     # proven as the whole process that they are parts of
     "cli/feed_limits.py": "cli/test_feed.py",
     "cli/bench_feed.py": "cli/test_bench_load.py",

@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from trading_platform.errors import LoginDamaged
+from trading_platform.market.clock import Clock
 
 FOLDER = "login"
 VERSION = 1
@@ -67,6 +68,12 @@ class LoginFile:
             raise LoginDamaged(f"{self.path} cannot be read: {error.strerror}; mend its rights") from None
         except (orjson.JSONDecodeError, ValidationError):  # their texts may hold the token
             raise LoginDamaged(f"{self.path} is no login: trading-platform login --forget, then log in") from None
+
+    def living_token(self, api_key: SecretStr | None, clock: Clock) -> SecretStr | None:
+        """Return the token while it lives and is of this key, else None; raise LoginDamaged."""
+        login = self.read()
+        usable = login is not None and login.lives(clock.now_ns()) and login.is_of(api_key)
+        return login.access_token if login is not None and usable else None
 
     def write(self, login: StoredLogin) -> None:
         """Keep a login in place of any before, at once."""
