@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from trading_platform.orchestration import checks
-from trading_platform.orchestration.asset_historical_bars import historical_bars, history_is_complete
+from trading_platform.orchestration.asset_historical_bars import backfill_job, historical_bars, history_is_complete
 from trading_platform.orchestration.asset_indicators import indicator_seeds, indicator_snapshots
 from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_operations import OPERATIONS
@@ -15,7 +15,6 @@ from trading_platform.orchestration.asset_reference import instruments, subscrip
 from trading_platform.orchestration.asset_streams import STREAMS
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.check_backup import backup_check
-from trading_platform.orchestration.context import JOB
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
 from trading_platform.orchestration.job_compact_lake import compact_lake_job
 from trading_platform.orchestration.job_health import HEALTH, health_asset_check, health_check_job
@@ -76,12 +75,6 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         "check_backups",
         selection=dg.AssetSelection.checks(backup_is_fresh),
         description="Judges the age of the last good backup, whether or not one was made.",
-    )
-    backfill_job = dg.define_asset_job(
-        "backfill",
-        selection=dg.AssetSelection.assets(historical_bars),
-        tags={JOB: "backfill"},
-        description="Fetches minute candles of past sessions from Kite: those that nobody recorded or imported.",
     )
     return dg.Definitions(
         assets=[*ASSETS, *STREAMS, *OPERATIONS, HEALTH],

@@ -12,6 +12,7 @@ from trading_platform.errors import PlatformError
 from trading_platform.intake.backfilling import LOCK_SECONDS, BackfillRoom, BackfillWish, backfill, wished_sessions
 from trading_platform.market.sessions import load_session_table
 from trading_platform.orchestration.asset_reference import instruments
+from trading_platform.orchestration.context import JOB
 from trading_platform.orchestration.metadata import OWNERS, dates, table_metadata, written
 from trading_platform.orchestration.resources import CalculationResource, JournalsResource, KiteResource, LakeResource
 from trading_platform.wire.lake_tables import BACKFILL_ACCOUNT, HISTORICAL_BARS
@@ -85,6 +86,14 @@ def history_is_complete(lake: LakeResource) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"candles_set_aside": aside, **{f"sessions_{name}": count for name, count in counts.items()}},
     )
+
+
+backfill_job = dg.define_asset_job(
+    "backfill",
+    selection=dg.AssetSelection.assets(historical_bars),
+    tags={JOB: "backfill"},
+    description="Fetches minute candles of past sessions from Kite: those that nobody recorded or imported.",
+)
 
 
 def _metadata(told: BackfillReport, held: dict[date, int]) -> dict[str, Any]:
