@@ -49,9 +49,8 @@ class FeedSource:
         )
 
     def begin(self, stack: Stack, load: Load) -> Clock:
-        """Start the exchange's clock and the feed; wait until all sockets carry frames."""
+        """Start the feed, whose subscription starts the exchange's clock; wait until all sockets carry frames."""
         clock = f"{self._rest}/simulator/clock"
-        requests.post(clock, timeout=_ANSWER_SECONDS).raise_for_status()
         stack.start("feed", "feed", "--clock", clock)
         sockets = -(-load.instruments // 3000)
         stack.wait("a frame on every socket", lambda: len([one for one in self._sent() if one["frames"]]) == sockets)

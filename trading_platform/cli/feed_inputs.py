@@ -133,6 +133,12 @@ class ContinuousHours:
             return ()
         return self._known[hours]
 
+    def missed_since(self, tokens: tuple[int, ...], at_ns: int, *, patience_ns: int) -> int | None:
+        """Return when these began to trade if that is longer ago than `patience_ns`, else None (nanoseconds)."""
+        begun = (begin * NS_PER_SECOND for token in tokens for begin, _ in self(token))
+        opened_ns = min(begun, default=at_ns)
+        return opened_ns if at_ns - opened_ns > patience_ns else None
+
     def _of(self, hours: SessionClass) -> tuple[tuple[int, int], ...]:
         if not self._table.is_session(hours, self._day.session):
             return ()

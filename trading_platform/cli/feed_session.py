@@ -33,6 +33,7 @@ from trading_platform.wire.journal_records import ControlType
 _TICK_SECONDS = 0.2
 _SNAPSHOT_NS = NS_PER_SECOND
 _JOIN_SECONDS, _DRAIN_SECONDS = 2.0, 10.0
+_LATE_SECONDS = 10.0
 
 
 class FeedSession:
@@ -60,7 +61,8 @@ class FeedSession:
         self._snapshots, self._stop, self._say = snapshots, stop, say
         self._seed, self._limits = seed, limits or FeedLimits()
         self._sockets: list[Ticker] = []
-        self._candles = FeedCandles(ContinuousHours(day, table), gate, self._limits.candles, say=say)
+        self._hours = ContinuousHours(day, table)
+        self._candles = FeedCandles(self._hours, gate, self._limits.candles, say=say)
         self._known: dict[str, str | None] = {}  # the block of each family that is current, as the journal has it
         self._universe = UniverseFile(settings.feed_dir / f"{settings.shard}.universe.json", day)
         self._next: dict[str, int] = {}
@@ -95,6 +97,7 @@ class FeedSession:
                 left_out=frozenset(self._plan.planned) - self._plan.tokens,
                 planned=dict(enumerate(self._plan.sockets)),
                 on_gap=self._candles.gap,
+                missed_since=self._missed_since,
             )
             self._candles.start(settings, session, feed, clock=self._clock, until=recorder.last_number)
             feed.start()
@@ -203,6 +206,12 @@ class FeedSession:
             if self._due("snapshot", _SNAPSHOT_NS):
                 self._snapshot(feed, recorder, "recording")
             self._stop.wait(_TICK_SECONDS)
+
+    def _missed_since(self, tokens: tuple[int, ...], at_ns: int) -> int | None:
+        """Return since when these are traded without us; connecting takes seconds, however fast time runs."""
+        return self._hours.missed_since(
+            tokens, at_ns, patience_ns=int(_LATE_SECONDS * NS_PER_SECOND * self._clock.rate)
+        )
 
     def _begin_socket(self, feed: Feed, number: int, tokens: tuple[int, ...]) -> None:
         ticker = Ticker(

@@ -20,13 +20,10 @@ from trading_platform.wire.journal_records import ControlType
 QUEUE_BYTES = 256 * 1024 * 1024
 """More than a minute of the most that one key can send."""
 
-HEARTBEAT_BYTES = 1
-
 SETTLED_NS = NS_PER_SECOND
 """A heartbeat ends a gap only this long after subscribing: one that was under way says nothing of the subscription."""
 
-RECONNECTS_KEPT = 32
-
+HEARTBEAT_BYTES, RECONNECTS_KEPT = 1, 32
 _BATCH_BYTES = 1024 * 1024
 _IDLE_SECONDS = 0.1
 _REFUSED_SECONDS = 0.25
@@ -76,12 +73,13 @@ class Feed:
         left_out: Iterable[int] = (),
         planned: Mapping[int, tuple[int, ...]] | None = None,
         on_gap: Callable[[tuple[int, ...], int, int], None] | None = None,
+        missed_since: Callable[[tuple[int, ...], int], int | None] = lambda *_: None,
     ) -> None:
         self.queue = HandOver(queue_bytes)
         self.sockets: dict[int, SocketTrack] = {}
         self.counters = FeedCounters()
         self.to_journal, self.to_stream = LatencyHistogram(), LatencyHistogram()
-        self._recorder, self._report, self._on_gap = recorder, report, on_gap
+        self._recorder, self._report, self._on_gap, self._missed_since = recorder, report, on_gap, missed_since
         self._removed = dict.fromkeys(left_out, tail.last_ns if tail else 0)  # token -> since when
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed-recorder", daemon=True)
@@ -228,6 +226,7 @@ class Feed:
         track.tokens, track.subscribed_ns = entry.tokens, entry.at_ns
         if track.last_ns is None:
             track.last_ns = entry.at_ns
+            track.away_ns, track.reason = self._missed_since(entry.tokens, entry.at_ns), "it was not subscribed before"
 
     def _record_disconnection(self, entry: Entry, track: SocketTrack) -> None:
         # since when it is silent: bars of before that are closed by other sockets must be flagged as well
@@ -264,17 +263,18 @@ class Feed:
     def _name_gap(self, entry: Entry, tokens: list[int], since_ns: int, reason: str) -> int:
         """Record that nothing of these tokens came until this entry; return since when."""
         since = min(since_ns, entry.at_ns)  # the clock may have been set back
+        at_ns, socket = entry.at_ns, entry.socket
         self._recorder.control(
             ControlType.GAP,
-            received_ns=entry.at_ns,
-            socket=entry.socket,
+            received_ns=at_ns,
+            socket=socket,
             from_ns=since,
-            until_ns=entry.at_ns,
+            until_ns=at_ns,
             tokens=tokens,
             reason=reason,
         )
         if self._on_gap is not None:
-            self._on_gap(tuple(tokens), since, entry.at_ns)
+            self._on_gap(tuple(tokens), since, at_ns)
         return since
 
     def _tell(self, entry: Entry) -> None:

@@ -23,6 +23,7 @@ from trading_platform_tests.kite.exchange import GOOD_TOKEN, Exchange, number_in
 SESSION = date(2026, 7, 30)
 SHARD = "k1"
 LIMIT_SECONDS = 120.0
+LATE = "it was not subscribed before"
 
 
 def stock(number: int, name: str) -> Instrument:
@@ -160,6 +161,10 @@ class FeedRig:
 
     def controls(self, kind: ControlType) -> list[Record]:
         return [record for record in self.records() if record.is_control(kind)]
+
+    def gaps(self) -> list[Record]:
+        """The gaps but for those of sockets that were subscribed for the first time when trade was under way."""
+        return [one for one in self.controls(ControlType.GAP) if one.control.fields["reason"] != LATE]
 
     def subscriptions(self) -> list[list[int]]:
         return [orjson.loads(self.reader().blob(one.control.sha256)) for one in self.controls(ControlType.SUBSCRIBED)]

@@ -83,8 +83,17 @@ def test_a_day_from_connection_to_stop(feed: NumberedFeed) -> None:
         ControlType.INSTRUMENTS,
         ControlType.CONNECTED,
         ControlType.SUBSCRIBED,
+        ControlType.GAP,
         ControlType.DISCONNECTED,
     ]
+    [late] = feed.controls(ControlType.GAP)
+    first = next(record for record in records if record.is_data)
+    assert late.control.fields == {
+        "from_ns": at(9, 15),
+        "until_ns": first.received_ns,
+        "tokens": TOKENS,
+        "reason": "it was not subscribed before",
+    }
     assert records[-1].control.fields["reason"] == "stopped"
     assert runs_missing(feed.numbers()) == []
     assert set(feed.numbers()) <= set(feed.exchange.sent)
@@ -112,7 +121,7 @@ def test_killed_at_random_one_run_is_missing_each_time_and_stands_as_a_gap(feed:
     records = feed.records()
     assert [record.number for record in records] == list(range(1, len(records) + 1))
     missing = runs_missing(feed.numbers())
-    gaps = feed.controls(ControlType.GAP)
+    gaps = feed.gaps()
     assert len(missing) == len(gaps) == kills
     data = [record for record in records if record.is_data]
     received = {number_in(record.body): record.received_ns for record in data}
@@ -156,7 +165,7 @@ def test_one_socket_lost_and_one_silent_leave_one_gap_each(feed: NumberedFeed) -
     feed.wait_until(lambda: len(feed.controls(ControlType.DISCONNECTED)) == 2)
     feed.wait_for_frames(5)
     assert feed.end(signal.SIGINT) == 0
-    assert len(feed.controls(ControlType.GAP)) == len(runs_missing(feed.numbers())) == 2
+    assert len(feed.gaps()) == len(runs_missing(feed.numbers())) == 2
     assert [len(client.messages) for client in feed.exchange.clients] == [2, 2, 2]
     reasons = [record.control.fields["reason"] for record in feed.controls(ControlType.DISCONNECTED)]
     assert reasons[0].startswith("lost")
@@ -246,15 +255,18 @@ def test_the_universe_changes_by_control_records_and_messages(feed: NumberedFeed
     ]
     assert "1 are not in the day's dump: 5" in feed.log.read_text()
     # nothing was lost; but what is subscribed again missed what was traded meanwhile
-    [gap] = feed.controls(ControlType.GAP)
+    [gap] = feed.gaps()
     assert gap.control.fields["tokens"] == [gone[1]]
     assert "not subscribed meanwhile" in gap.control.fields["reason"]
-    assert feed.snapshot()["gaps"] == 0
+    assert feed.snapshot()["gaps"] == 1  # from the open to the first subscription
 
 
 def test_a_token_that_is_removed_while_its_bar_is_open_leaves_that_bar_as_it_is(feed: NumberedFeed) -> None:
     feed.exchange.fair = True
+    feed.clock.set(at(9, 0))
     feed.start()
+    feed.wait_for_frames(5)
+    feed.clock.set(at(10, 0))
     feed.wait_for_frames(20)
     feed.write_universe(remove=TOKENS[:1])
     feed.wait_until(lambda: len(feed.controls(ControlType.SUBSCRIBED)) == 2)
@@ -310,7 +322,7 @@ def test_a_disk_that_is_full_for_a_while_costs_one_named_run(feed: NumberedFeed)
     feed.wait_for_frames(5)
     assert feed.end(signal.SIGTERM) == 0
     [(last, first)] = runs_missing(feed.numbers())
-    [gap] = feed.controls(ControlType.GAP)
+    [gap] = feed.gaps()
     lost = first - last - 1
     assert lost > 100
     assert gap.control.fields["reason"].startswith(f"{lost} payloads")
@@ -337,7 +349,7 @@ def test_redis_that_hangs_does_not_keep_sockets_from_being_read(feed: NumberedFe
     feed.wait_for_frames(5)
     assert feed.end(signal.SIGTERM) == 0
     assert runs_missing(feed.numbers()) == []
-    assert feed.controls(ControlType.GAP) == []
+    assert feed.gaps() == []
     stamps = np.array([record.received_ns for record in feed.records() if record.is_data])
     assert np.diff(stamps).max() < NS_PER_SECOND  # they were stamped when they came, not when Redis was back
 
@@ -360,7 +372,7 @@ def test_a_clock_an_hour_back_is_recorded_and_receive_times_go_on(feed: Numbered
     # time goes on from there, so bars go on closing
     after = [record.received_ns for record in feed.records()[step.number :] if record.is_data]
     assert len(set(after)) == len(after)
-    [gap] = feed.controls(ControlType.GAP)
+    [gap] = feed.gaps()
     assert at(11, 0) < gap.control.fields["from_ns"] < gap.control.fields["until_ns"]
     assert "behind the journal: receive times go on from its last record" in feed.log.read_text()
 

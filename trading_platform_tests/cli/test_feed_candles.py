@@ -182,16 +182,30 @@ def test_a_gap_that_no_socket_ends_is_fetched_before_the_session_closes(tmp_path
         feed.wait_until(lambda: any(record.is_data for record in feed.records()))
         exchange.post("/simulator/faults", {"kind": "drop"})
         assert feed.wait() == 0
-    (gap,) = feed.controls(ControlType.GAP)
+    (gap,) = feed.gaps()
     assert gap.control.fields["until_ns"] > CLOSE * NS_PER_SECOND
     candles = [record.number for record in feed.controls(ControlType.CANDLES)]
-    assert gap.number < candles[0] <= candles[-1] < feed.records()[-1].number
+    assert gap.number < candles[-1] < feed.records()[-1].number
     assert feed.records()[-1].is_control(ControlType.SESSION_CLOSED)
     result = replay_session(Records(feed), SESSION)
     truth, mine = true_bars(bars, 1), last_bars(result.bars, 1)
     missed = touched_by([gap], 60) & truth.keys()
     assert missed
     assert {key: mine[key][0] for key in missed} == {key: truth[key] for key in missed}
+
+
+def test_bars_of_before_a_late_login_are_those_of_the_exchange(tmp_path: Path, redis_url: str) -> None:
+    bars = columns(offered.made())
+    options = Options(held=True, speed=100.0, at_second=START + 1200, pace=Pace(tells_time=True))
+    with running(options, offered.offer(bars)) as exchange, feed_of(exchange, tmp_path, redis_url) as feed:
+        feed.api_root = exchange.addresses.rest
+        feed.start(token=str(KEYS.access_token))
+        feed.wait_until(lambda: bool(feed.controls(ControlType.GAP)))
+        feed.wait_until(lambda: asked(feed) >= touched_by(feed.controls(ControlType.GAP), FIVE))
+        assert feed.end(signal.SIGTERM) == 0
+    [late] = feed.controls(ControlType.GAP)
+    assert late.control.fields["from_ns"] == START * NS_PER_SECOND
+    check_bars(feed, bars, [late])
 
 
 def test_sockets_of_another_exchange_are_not_mended_with_candles_of_kite(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from trading_platform.batch.instrument_dump import dump_csv
 from trading_platform.batch.reference import choose_universe, universe_rows
 from trading_platform.cli.feed_inputs import (
+    ContinuousHours,
     SocketPlan,
     UniverseChange,
     UniverseFile,
@@ -16,7 +17,7 @@ from trading_platform.cli.feed_inputs import (
     session_times,
 )
 from trading_platform.errors import MissingInput
-from trading_platform.market.clock import IST, to_ns
+from trading_platform.market.clock import IST, NS_PER_SECOND, to_ns
 from trading_platform.market.instruments import Instrument, InstrumentDay
 from trading_platform.market.sessions import SessionClass, load_session_table
 from trading_platform.settings import Settings
@@ -92,6 +93,16 @@ def test_the_plan_says_whose_hours_its_instruments_keep() -> None:
     both = InstrumentDay(SESSION, (*day(2).instruments, crude()))
     tokens = frozenset({*(one.token for one in both.instruments), 12345})
     assert planned_classes(both, tokens) == {SessionClass.NSE_CASH: 2, SessionClass.MCX: 1}
+
+
+def test_who_subscribes_late_missed_what_was_traded_since_the_first_open() -> None:
+    both = InstrumentDay(SESSION, (*day(2).instruments, crude()))
+    hours, minute = ContinuousHours(both, load_session_table()), 60 * NS_PER_SECOND
+    nine = to_ns(datetime(2026, 7, 30, 9, 0, tzinfo=IST))
+    assert hours.missed_since((257, 513), nine + 16 * minute + 1, patience_ns=minute) == nine + 15 * minute
+    assert hours.missed_since((257, 513), nine + 16 * minute, patience_ns=minute) is None
+    assert hours.missed_since((257, crude().token), nine + 16 * minute, patience_ns=minute) == nine
+    assert hours.missed_since((12345,), nine + 16 * minute, patience_ns=minute) is None
 
 
 def test_a_change_is_measured_by_the_plan_and_takes_the_place_of_the_one_before() -> None:

@@ -45,7 +45,7 @@ def silence(folder: Path, watch_seconds: float = 6.0) -> Silence:
         begun = on.fault("silence")
         on.wait(lambda: bool(on.ours.controls(ControlType.DISCONNECTED)))
         gone = on.ours.controls(ControlType.DISCONNECTED)[0]
-        on.wait(lambda: bool(on.ours.controls(ControlType.GAP)))
+        on.wait(lambda: bool(on.ours.gaps()))
         on.wait(lambda: on.ours.frames()[-1].received_ns > gone.received_ns)
         frames = on.ours.frames()
         last = max(one.received_ns for one in on.ours.payloads() if one.received_ns <= gone.received_ns)
@@ -61,7 +61,7 @@ def silence(folder: Path, watch_seconds: float = 6.0) -> Silence:
             sorted({one["event"] for one in later} - {"status"}),
             seconds_between(last, gone.received_ns),
             seconds_between(last, back),
-            len(on.ours.controls(ControlType.GAP)),
+            len(on.ours.gaps()),
         )
 
 

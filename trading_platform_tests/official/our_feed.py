@@ -85,6 +85,11 @@ class OurFeed:
         controls = [one for one in self.records() if one.kind == RecordKind.CONTROL]
         return [one for one in controls if decode_control(one.body).type is kind]
 
+    def gaps(self) -> list[Record]:
+        """The gaps of silence: the scene opens when trade is under way, which is a gap of its own."""
+        reasons = {one: str(decode_control(one.body).fields["reason"]) for one in self.controls(ControlType.GAP)}
+        return [one for one, reason in reasons.items() if reason.startswith("silent")]
+
 
 def _slow_recorder(slow: threading.Event) -> type[Recorder]:
     class SlowRecorder(Recorder):

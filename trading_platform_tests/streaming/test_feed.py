@@ -206,6 +206,21 @@ def test_a_first_connection_is_no_gap(made: Rig) -> None:
     assert made.gaps() == []
 
 
+def test_a_first_subscription_that_comes_late_ends_a_gap_since_the_open(tmp_path: Path) -> None:
+    late = {TOKENS: 50 * S}
+    for made in rig(tmp_path, Away(), missed_since=lambda tokens, _: late.get(tokens)):
+        made.connect(100)
+        made.connect(100, socket=1, tokens=(7,))
+        for socket in (0, 1):
+            made.feed.payload(socket, b"one", 101 * S)
+        made.feed.disconnected(0, "lost", 102 * S)
+        made.connect(103)
+        made.feed.payload(0, b"two", 104 * S)
+        gaps = [(gap["from_ns"], gap["until_ns"], tuple(gap["tokens"])) for gap in made.gaps()]
+        assert gaps == [(50 * S, 101 * S, TOKENS), (101 * S, 104 * S, TOKENS)]
+        assert made.feed.sockets[0].reconnects == 1
+
+
 def test_what_is_subscribed_again_names_the_time_in_which_it_was_not(made: Rig) -> None:
     made.connect(100, tokens=(1, 2, 3))
     made.feed.subscribed(0, (1,), 110 * S)
