@@ -59,6 +59,10 @@ class Forked:
         with self._guard:
             self._process.kill()
 
+    def terminate(self) -> None:
+        with self._guard:
+            self._process.terminate()
+
     def join(self, seconds: float) -> None:
         begun = elapsed_ns()
         while self.is_alive() and elapsed_ns() - begun < seconds * NS_PER_SECOND:
