@@ -11,7 +11,7 @@ SEEDS ?= 200
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test format lint types contracts unit bounds bench torture fuzz kiteconnectjs lock clean
+.PHONY: help setup demo test format lint types contracts unit bounds docs pages screenshots bench torture fuzz kiteconnectjs lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -32,7 +32,7 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## trade a session through everything and open the Dagster UI; ARGS=--once ends by itself
 	$(BIN)/trading-platform demo $(ARGS)
 
-test: setup format lint types contracts bounds unit  ## format, lint, types, import contracts, all tests
+test: setup format lint types contracts docs bounds unit  ## format, lint, types, import contracts, docs, all tests
 
 format:
 	$(BIN)/ruff format --check .
@@ -54,6 +54,17 @@ bounds:
 
 unit:
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(ARGS)
+
+docs: setup  ## build the documentation into build/site; a broken link fails it, and so does anything loaded from elsewhere
+	$(BIN)/zensical build --clean --strict
+	@! grep -rEl '(src|<link[^>]*href)="(https?:)?//' build/site --include='*.html' || { echo "error: these pages load from elsewhere"; exit 1; }
+
+pages: setup  ## write the pages of docs/ that are made from the code
+	$(BIN)/python -m trading_platform_tests.pages
+
+screenshots: setup  ## take the pictures of docs/images from the UI of a small platform
+	mkdir -p docs/images
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest trading_platform_tests/browser
 
 bench: setup  ## loads, latencies and ratios to a peer in the same run, as JSON
 	$(BIN)/trading-platform bench --json $(ARGS)

@@ -5,67 +5,79 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
-from datetime import date
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+import dagster as dg
 import polars as pl
 import pytest
+import yaml
 
-from trading_platform.market.sessions import SessionClass, load_session_table
-from trading_platform.simulator.synthetic_market import synthetic_session
+from trading_platform.definitions import defs
+from trading_platform.orchestration.instance import prepare_dagster_home
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
-from trading_platform.wire.kite_encoder import encode_frame
-from trading_platform.wire.kite_layout import TICK, Mode
+from trading_platform_tests.command_tree import arguments_of, commands, parse
+from trading_platform_tests.reader import ROOT, SESSION, Block, Reader, blocks, documents, make_folder
 
-ROOT = Path(__file__).resolve().parent.parent
-SESSION = date(2026, 7, 31)
 DEMO = "/.demo/"
 
 # what the CI script or the reader's own machine runs, not this test
 RUN_ELSEWHERE = ("git clone", "make demo", "make setup", "make test")
 
+# what a page may tell a reader to type beside commands of ours
+SHELL = ("cd ", "cp ", "git ", "mkdir ", "rsync ", "zstd ", "curl ", "kill ", "sudo ", "chmod ", "ls ", "tail ")
 
-def commands(document: str) -> list[str]:
-    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / document).read_text(), flags=re.DOTALL)
-    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line and not line.startswith(RUN_ELSEWHERE)]
+# started, or proven, by tests of their own: each would take longer here than all other commands together
+PARSED = {
+    "backfill": "a Kite login",
+    "bench": "minutes of load",
+    "demo": "make demo",
+    "feed": "a service that connects to Kite",
+    "migrate plan": "a legacy server", "migrate run": "a legacy server", "migrate verify": "a legacy server",
+    "migrate rollback": "a plan",
+    "simulate": "a service",
+    "warmup": "make setup",
+}  # fmt: skip
+
+# what a page or a help says of a day or a backup that the folder here does not have, and what it has instead
+OURS = {
+    "--until 2026-08-20": "--until 2026-07-29",
+    "2026-08-20": f"{SESSION}",
+    "20260820": f"{SESSION:%Y%m%d}",
+    "--sessions 20": "--sessions 1 --names 3",
+}
+
+# health is degraded or red where nothing runs, and says so
+MAY_END = {"health": {0, 1, 2}}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("reader")
-    table = load_session_table()
-    played = synthetic_session(SESSION, 1, 6, table=table)
-    played.bars.write_parquet(place / "minutes.parquet")
-    past = []
-    for back in range(20, 0, -1):
-        day = table.previous_session(SessionClass.NSE_CASH, SESSION, back)
-        past.append(synthetic_session(day, 1, 6, table=table).bars)
-    pl.concat(past).write_parquet(place / "past_minutes.parquet")
-    _write_frame(place / "frame.bin")
-    header = "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
-    rows = "408065,1594,INFY,INFOSYS,0,,0,0.05,1,EQ,NSE,NSE\n"
-    text = f"{header}instrument_type,segment,exchange\n{rows}"
-    (place / "instruments.csv").write_text(text)
-    subprocess.run(["gzip", "instruments.csv"], cwd=place, check=True)
-    (place / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
-    (place / ".venv").mkdir()
-    (place / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    make_folder(place)
     return place
 
 
-def _write_frame(path: Path) -> None:
-    tick = np.zeros(1, TICK)
-    tick["token"], tick["segment"], tick["mode"], tick["last_price"] = 408065, 1, int(Mode.LTP), 1500.5
-    path.write_bytes(encode_frame(tick))
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    """A folder in which a session was played, computed and backed up."""
+    make_folder(tmp_path)
+    made = Reader(tmp_path, monkeypatch)
+    made.export("export TP_DATA_DIR=$PWD/data")
+    prepare_dagster_home(tmp_path / "data")
+    try:
+        for line in ("play --bars minutes.parquet", "engine --until-closed", "backup run"):
+            code, result = made.run(f"trading-platform {line}")
+            assert code == 0, f"{line}\n{result.output}"
+        yield made
+    finally:
+        _stop_server(tmp_path)
 
 
 def test_the_commands_of_the_readme_work(folder: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TP_", "DAGSTER_"))}
-    found = commands("README.md")
+    found = [line for block in blocks("README.md") for line in block.commands if not line.startswith(RUN_ELSEWHERE)]
     assert sum("trading-platform" in line for line in found) >= 7
     assert sum("dagster" in line for line in found) >= 3
     exports: list[str] = []
@@ -128,14 +140,100 @@ def _stop_server(folder: Path) -> None:
     EmbeddedValkey(folder / "data" / "valkey").stop()
 
 
+def test_every_line_of_every_page_is_one_that_can_be_typed() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    for document in documents():
+        for block in blocks(document):
+            for line in block.commands:
+                _require_typable(document, line, targets)
+
+
+def _require_typable(document: str, line: str, targets: set[str]) -> None:
+    arguments = arguments_of(line)
+    if arguments is not None:
+        parse(arguments)
+    elif "dagster " in line or line.startswith("export "):
+        return
+    elif line.startswith("make "):
+        assert line.split()[1] in targets, f"{document}: {line}"
+    else:
+        assert line.startswith(SHELL), f"{document}: {line}"
+
+
+def test_jobs_in_the_docs_exist_and_take_their_configuration() -> None:
+    repository = defs.get_repository_def()
+    seen = 0
+    for document in documents():
+        files = {
+            block.lines[0].split()[1].rstrip(":"): block
+            for block in blocks(document, "yaml")
+            if block.lines[0][:2] == "# "
+        }
+        for name, file in re.findall(
+            r"dagster job execute -m \S+ -j (\w+)(?: -c ([\w.]+))?", (ROOT / document).read_text()
+        ):
+            job = repository.get_job(name)
+            assert dg.validate_run_config(job, _configuration(files[file])) if file else job, f"{document}: {name}"
+            seen += 1
+    assert seen >= 4
+
+
+def _configuration(block: Block) -> dict[str, object]:
+    read = yaml.safe_load("\n".join(block.lines))
+    assert isinstance(read, dict)
+    return read
+
+
+def test_the_commands_of_the_pages_work(reader: Reader) -> None:
+    run = 0
+    for document in documents()[2:]:
+        for block in blocks(document):
+            for line in block.commands if block.needs is None else ():
+                if line.startswith("export "):
+                    reader.export(line)
+                elif arguments_of(line) is not None:
+                    run += _work(reader, line)
+    assert run >= 5
+
+
+def test_the_examples_of_the_help_work(reader: Reader) -> None:
+    run = [_work(reader, line) for one in commands().values() for line in one.examples]
+    assert sum(run) >= 12
+
+
+def _work(reader: Reader, line: str) -> bool:
+    """Run a line unless it is only parsed; what it says of other days is said of ours."""
+    name = _name(line)
+    if name in PARSED or "--speed" in line or "--serve" in line:
+        return False
+    (backup,) = [one.name for one in (reader.folder / "data" / "backups").iterdir() if one.is_dir()][:1]
+    for theirs, ours in {"20260820-190000": backup, "--out /tmp/": f"--out {reader.folder}/", **OURS}.items():
+        line = line.replace(theirs, ours)
+    code, result = reader.run(line)
+    assert code in MAY_END.get(name, {0}), f"{line}\n{result.output}\n{result.exception!r}"
+    return True
+
+
+def _name(line: str) -> str:
+    """Return the words of a line that name the command."""
+    words = arguments_of(line) or []
+    return next((" ".join(words[:count]) for count in (2, 1) if " ".join(words[:count]) in commands()), "")
+
+
 def test_every_command_that_the_docs_name_exists() -> None:
-    listed = subprocess.run(
-        [sys.executable, "-m", "trading_platform", "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    first = {name.split()[0] for name in commands()}
     named = {
         match
-        for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
-        for match in re.findall(r"trading-platform ([a-z-]+)", (ROOT / document).read_text())
+        for document in (*documents(), "ARCHITECTURE.md")
+        for match in re.findall(r"trading-platform ([a-z][a-z-]*)", (ROOT / document).read_text())
     }
-    assert named
-    assert {name for name in named if name not in listed} == set()
+    assert len(named) > 10
+    assert named - first == set()
+
+
+def test_pictures_that_the_docs_show_are_there_and_small() -> None:
+    for document in documents():
+        for shown in re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / document).read_text()):
+            picture = (ROOT / document).parent / shown
+            assert picture.is_file(), f"{document}: {shown}"
+            assert picture.stat().st_size < 300_000, shown
