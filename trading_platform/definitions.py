@@ -13,6 +13,7 @@ from trading_platform.orchestration.asset_operations import OPERATIONS
 from trading_platform.orchestration.asset_patterns import patterns
 from trading_platform.orchestration.asset_reference import instruments, subscription_universe
 from trading_platform.orchestration.asset_streams import STREAMS
+from trading_platform.orchestration.asset_ticks import ticks, ticks_match_the_journal
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.check_backup import backup_check
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
@@ -34,6 +35,7 @@ ASSETS = (
     instruments,
     subscription_universe,
     historical_bars,
+    ticks,
     minute_bars,
     volume_baselines,
     indicator_seeds,
@@ -45,6 +47,7 @@ CHECKS = (
     checks.instruments_are_sound,
     checks.universe_fits_the_sockets,
     history_is_complete,
+    ticks_match_the_journal,
     checks.bars_are_sound,
     checks.baselines_are_known,
     checks.seeds_are_warm,

@@ -106,14 +106,11 @@ class Lake:
 
     def counts(self, table: str) -> dict[date, int]:
         """Return how many rows each session holds, from the table's log alone; sessions without rows are left out."""
-        found = self._open(table_named(table).name)
-        if found is None:
-            return {}
-        files = pl.DataFrame(found.get_add_actions(flatten=True))
-        if not files.height:
-            return {}
-        sums = files.group_by(f"partition.{SESSION}").agg(pl.col("num_records").sum())
-        return {_as_date(key): int(rows) for key, rows in sums.iter_rows() if key is not None and rows}
+        return self._sums(table, "num_records")
+
+    def stored_bytes(self, table: str) -> dict[date, int]:
+        """Return how many bytes the files of each session have."""
+        return self._sums(table, "size_bytes")
 
     def version(self, table: str) -> int | None:
         """Return the number of the table's last commit, None before it is created."""
@@ -129,6 +126,14 @@ class Lake:
         """Keep every other writer from a table's session meanwhile; raise LakeError when one does not finish."""
         with self._locked(f"{table}-{session}"):
             yield
+
+    def _sums(self, table: str, column: str) -> dict[date, int]:
+        found = self._open(table_named(table).name)
+        files = None if found is None else pl.DataFrame(found.get_add_actions(flatten=True))
+        if files is None or not files.height:
+            return {}
+        sums = files.group_by(f"partition.{SESSION}").agg(pl.col(column).sum())
+        return {_as_date(key): int(total) for key, total in sums.iter_rows() if key is not None and total}
 
     def _commit(self, table: str, session: date, rows: pl.DataFrame) -> None:
         for attempt in range(1, COMMIT_ATTEMPTS + 1):
