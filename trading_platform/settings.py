@@ -173,16 +173,6 @@ class Settings(BaseSettings):
         return self.data_dir / "feed"
 
     @property
-    def kite_pace_file(self) -> Path:
-        """Return the file by which all processes share the rate at which this key may ask for candles."""
-        return self.data_dir / "kite_candles.pace"
-
-    @property
-    def backfill_dir(self) -> Path:
-        """Return the folder of answers that a backfill has not yet put into the lake."""
-        return self.data_dir / "backfill"
-
-    @property
     def engine_dir(self) -> Path:
         """Return the folder of what each engine says of itself."""
         return self.data_dir / "engine"

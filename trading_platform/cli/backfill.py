@@ -12,7 +12,7 @@ from trading_platform.batch.backfill_pieces import Pieces
 from trading_platform.cli.console import say
 from trading_platform.errors import SettingsError
 from trading_platform.intake.backfilling import BackfillRoom, BackfillWish, backfill, wished_sessions
-from trading_platform.intake.kite_access import KiteAccess
+from trading_platform.intake.kite_access import KiteAccess, backfill_dir, pace_file
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.journal import journal_sessions
@@ -55,7 +55,7 @@ def run(
     answer (what came before is in the lake); 3 some gave none, or candles were set aside (each is named).
     """
     settings, table = load_settings(), load_session_table()
-    access = KiteAccess(settings.dumps_dir, settings.kite_pace_file)
+    access = KiteAccess(settings.dumps_dir, pace_file(settings))
     if not access.can_ask():
         raise SettingsError("candles need TP_KITE_API_KEY and TP_KITE_ACCESS_TOKEN: log in to Kite and set both")
     count = sessions or max(settings.calculation.baseline_sessions, settings.calculation.seed_sessions)
@@ -71,7 +71,7 @@ def run(
 
 def _room(settings: Settings, access: KiteAccess) -> BackfillRoom:
     recorded = journal_sessions(settings.journal_dir, settings.shard)
-    pieces = Pieces(settings.backfill_dir)
+    pieces = Pieces(backfill_dir(settings))
     return BackfillRoom(Lake(settings.lake_dir), access, pieces, load_session_table(), sorted(recorded))
 
 

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from trading_platform.cli.session_opening import Say
+from trading_platform.intake.kite_access import pace_file
 from trading_platform.kite.candles import KiteCandles
 from trading_platform.kite.key_gate import KeyGate
 from trading_platform.kite.pace import RequestPace
@@ -35,7 +36,7 @@ class FeedCandles:
                 self._gate.api_key,
                 self._gate.read_token,
                 settings.candle_root,
-                pace=RequestPace(settings.kite_pace_file, self._limits.request_seconds),
+                pace=RequestPace(pace_file(settings), self._limits.request_seconds),
             ),
             announce=lambda content: feed.announce(ControlType.CANDLES, content, clock.now_ns()),
             clock=clock,

@@ -21,6 +21,16 @@ from trading_platform.market.clock import Clock
 from trading_platform.settings import KITE_API_ROOT, Settings, load_settings
 
 
+def pace_file(settings: Settings) -> Path:
+    """Return the file by which all processes share the rate at which this key may ask for candles."""
+    return settings.data_dir / "kite_candles.pace"
+
+
+def backfill_dir(settings: Settings) -> Path:
+    """Return the folder of answers that a backfill has not yet put into the lake."""
+    return settings.data_dir / "backfill"
+
+
 class KiteAccess:
     """Kite's REST service, and the folder in which its dumps are kept."""
 

@@ -69,6 +69,11 @@ def ticks_match_the_journal(
         counted = count_packets(source)
     finally:
         source.reader.close()
+    return verdict(rows, counted)
+
+
+def verdict(rows: int, counted: PacketCount) -> dg.AssetCheckResult:
+    """Compare the rows of a session with the packets of its journal."""
     matches = rows == counted.announced - counted.lost
     return dg.AssetCheckResult(
         passed=matches and not counted.lost,

@@ -14,7 +14,7 @@ from trading_platform.batch.backfill_pieces import Pieces
 from trading_platform.batch.dump_days import dump_sessions
 from trading_platform.batch.instrument_dump import Dump
 from trading_platform.errors import JournalError
-from trading_platform.intake.kite_access import KiteAccess
+from trading_platform.intake.kite_access import KiteAccess, backfill_dir, pace_file
 from trading_platform.kite.rest import KiteRest
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.journal import journal_folder, journal_sessions
@@ -117,8 +117,8 @@ def platform_resources(settings: Settings) -> dict[str, object]:
         "redis_manager": RedisManagerResource(valkey_dir=str(settings.valkey_dir), shard=settings.shard),
         "kite": KiteResource(
             dumps_dir=str(settings.dumps_dir),
-            pace_file=str(settings.kite_pace_file),
-            backfill_dir=str(settings.backfill_dir),
+            pace_file=str(pace_file(settings)),
+            backfill_dir=str(backfill_dir(settings)),
         ),
         "journals": JournalsResource(root=str(settings.journal_dir), shard=settings.shard),
         "calculation": CalculationResource(

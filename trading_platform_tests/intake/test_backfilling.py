@@ -10,7 +10,7 @@ import pytest
 from trading_platform.batch.backfill_pieces import Pieces
 from trading_platform.errors import AccessRefused, MissingInput, NoSessionError
 from trading_platform.intake.backfilling import BackfillRoom, BackfillWish, backfill, wished_sessions
-from trading_platform.intake.kite_access import KiteAccess
+from trading_platform.intake.kite_access import KiteAccess, backfill_dir, pace_file
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import IsolatedSettings
 from trading_platform.storage.lake import Lake
@@ -35,8 +35,8 @@ def room(
         kite_access_token=login,
         kite_api_root=exchange.addresses.rest,
     )
-    access = KiteAccess(settings.dumps_dir, settings.kite_pace_file, lambda: settings)
-    return BackfillRoom(Lake(settings.lake_dir), access, Pieces(settings.backfill_dir), TABLE, recorded)
+    access = KiteAccess(settings.dumps_dir, pace_file(settings), lambda: settings)
+    return BackfillRoom(Lake(settings.lake_dir), access, Pieces(backfill_dir(settings)), TABLE, recorded)
 
 
 def nothing(_: str) -> None:

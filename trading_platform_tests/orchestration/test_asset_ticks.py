@@ -6,8 +6,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from trading_platform.definitions import ASSETS, CHECKS
-from trading_platform.orchestration.asset_ticks import ticks_match_the_journal
+from trading_platform.batch.ticks import PacketCount
+from trading_platform.orchestration.asset_ticks import verdict
 from trading_platform.orchestration.resources import JournalsResource
 from trading_platform.storage.journal_writer import JournalWriter
 from trading_platform_tests.calc.feeding import CASH, DAY, INDEX, Feeding, at, tick
@@ -37,18 +37,22 @@ def test_ticks_come_from_the_journal_and_none_may_be_missing(world: World, journ
     rows = world.lake.read_sessions("ticks", [DAY])
     assert rows.filter(pl.col("token") == CASH).height == SECONDS
 
-    world.lake.write_session("ticks", DAY, rows.head(2 * SECONDS - 1))
-    again = dg.materialize(
-        [*ASSETS, *CHECKS],
-        selection=dg.AssetSelection.checks(ticks_match_the_journal),
-        instance=world.instance,
-        resources={**world.resources, "journals": journals},
-        partition_key=str(DAY),
-    )
-    (verdict,) = again.get_asset_check_evaluations()
-    assert not verdict.passed
-    assert verdict.severity is dg.AssetCheckSeverity.ERROR
 
+@pytest.mark.parametrize(
+    ("rows", "lost", "passed", "severity"),
+    [
+        (10, 0, True, dg.AssetCheckSeverity.WARN),
+        (9, 0, False, dg.AssetCheckSeverity.ERROR),
+        (11, 0, False, dg.AssetCheckSeverity.ERROR),
+        (8, 2, False, dg.AssetCheckSeverity.WARN),
+        (10, 2, False, dg.AssetCheckSeverity.ERROR),
+    ],
+)
+def test_a_tick_that_is_missing_is_an_error_and_one_that_damage_cost_a_warning(
+    rows: int, lost: int, passed: bool, severity: dg.AssetCheckSeverity
+) -> None:
+    found = verdict(rows, PacketCount(announced=10, lost=lost))
+    assert (found.passed, found.severity) == (passed, severity)
 
 
 def test_a_session_without_a_journal_is_named(world: World, journals: JournalsResource) -> None:
