@@ -74,7 +74,6 @@ torture: setup  ## kill everything at random, 200 seeds (SEEDS); Redis away; fau
 	$(BIN)/python -m trading_platform_tests.torture.crashes --seeds $(SEEDS)
 	$(BIN)/python -m trading_platform_tests.torture.feed_crashes --seeds $(SEEDS)
 	$(BIN)/python -m trading_platform_tests.torture.redis_away
-	$(BIN)/python -m trading_platform_tests.torture.redis_away
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m trading_platform_tests.torture.mutated_frames
 	$(BIN)/python -m trading_platform_tests.official
 	$(MAKE) fuzz
