@@ -172,7 +172,7 @@ def check_gaps(feed: FeedFacts, hours: MarketHours, *, reconciled_bars: int | No
         return Finding("gaps", Level.GREEN, f"{says}; nothing is left to reconcile", None, figures)
     says += f"; {left}" if left else ""
     advice = "bars of these intervals are flagged GAP: trade on them only when reconciled"
-    return Finding("gaps", Level.DEGRADED, says, advice, figures)
+    return Finding("gaps", Level.RED, says, advice, figures)
 
 
 def check_queue(feed: FeedFacts, hours: MarketHours) -> Finding:

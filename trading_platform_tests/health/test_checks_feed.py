@@ -140,10 +140,10 @@ def test_any_loss_of_today_is_red() -> None:
 def test_gaps_of_today_are_told_with_their_seconds() -> None:
     assert checks.check_gaps(feed(), OPEN, reconciled_bars=None).level is GREEN
     found = checks.check_gaps(feed(so_far={"gaps": 3, "gap_seconds": 12.44}), OPEN, reconciled_bars=8)
-    assert (found.level, found.figures["gap_seconds_total"]) == (DEGRADED, 12.44)
+    assert (found.level, found.figures["gap_seconds_total"]) == (RED, 12.44)
     assert found.says.startswith("3 gaps, 12.4 s, in today's session; 8 bars are reconciled; no candles are fetched")
     away = checks.check_gaps(feed(sockets=[socket(0, away=True)]), OPEN, reconciled_bars=None)
-    assert away.level is DEGRADED
+    assert away.level is RED
     assert "1 open now" in away.says
     old = checks.check_gaps(feed(so_far={"gaps": 3, "session": "2026-07-30"}), OPEN, reconciled_bars=None)
     assert old.level is GREEN
@@ -153,9 +153,9 @@ def test_gaps_of_today_are_told_with_their_seconds() -> None:
     ("left", "refused", "waiting", "away", "level", "says"),
     [
         (0, 0, None, False, GREEN, "nothing is left to reconcile"),
-        (0, 0, None, True, DEGRADED, "1 open now"),
-        (7, 0, "no access token", False, DEGRADED, "7 instruments wait for candles, no access token"),
-        (0, 2, None, False, DEGRADED, "2 get none"),
+        (0, 0, None, True, RED, "1 open now"),
+        (7, 0, "no access token", False, RED, "7 instruments wait for candles, no access token"),
+        (0, 2, None, False, RED, "2 get none"),
     ],
 )
 def test_gaps_are_over_when_their_bars_are_reconciled(
