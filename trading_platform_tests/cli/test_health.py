@@ -138,7 +138,7 @@ def levels(told: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_running_market_is_green_and_what_dies_turns_it_red(platform: Platform) -> None:
-    trade = ("--names", "3", "--past", "0", "--at", "10:00", "--packets-per-second", "2")
+    trade = ("--names", "3", "--past", "0", "--at", "09:15", "--hold", "--packets-per-second", "2")
     platform.start("simulate", "--synthetic", *trade)
     platform.start("engine")
     platform.open_exchange()
@@ -148,7 +148,7 @@ def test_a_running_market_is_green_and_what_dies_turns_it_red(platform: Platform
     code, told = platform.told()
     assert code == 0, [one for one in told["findings"] if one["level"] != "green"]
     assert (told["exit_code"], told["level"], told["version"], told["shard"]) == (0, "green", 1, "k1")
-    assert told["at"].startswith("2026-07-31T10:")
+    assert told["at"].startswith("2026-07-31T09:1")
     assert set(levels(told).values()) == {"green"}
     assert list(told["latency_ms"]) == ["journal", "stream", "decoded", "written"]
     assert all(stage["count"] > 0 for stage in told["latency_ms"].values())
