@@ -27,7 +27,7 @@ SESSION = date(2026, 7, 31)
 NEEDS = "# needs "
 """How the first line of a block begins that a reader can only run with something that a test has not."""
 
-_NAMES, _PAST_SESSIONS = 6, 20
+_NAMES, _PAST_SESSIONS = 6, 10
 _DUMP = (
     "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
     "instrument_type,segment,exchange\n408065,1594,INFY,INFOSYS,0,,0,0.05,1,EQ,NSE,NSE\n"
@@ -65,7 +65,7 @@ def blocks(document: str, language: str = "bash") -> list[Block]:
 
 
 def make_folder(place: Path) -> None:
-    """Write the files that the docs name, a past of twenty sessions, and where `.venv` is."""
+    """Write the files that the docs name, a past of ten sessions, and where `.venv` is."""
     table = load_session_table()
     synthetic_session(SESSION, 1, _NAMES, table=table).bars.write_parquet(place / "minutes.parquet")
     before = [table.previous_session(SessionClass.NSE_CASH, SESSION, back) for back in range(_PAST_SESSIONS, 0, -1)]

@@ -34,6 +34,7 @@ PARSED = {
     "bench": "minutes of load",
     "demo": "make demo",
     "feed": "a service that connects to Kite",
+    "login": "a person at Kite",
     "migrate plan": "a legacy server", "migrate run": "a legacy server", "migrate verify": "a legacy server",
     "migrate rollback": "a plan",
     "simulate": "a service",
@@ -52,13 +53,6 @@ OURS = {
 MAY_END = {"health": {0, 1, 2}}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("reader")
-    make_folder(place)
-    return place
-
-
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     """A folder in which a session was played, computed and backed up."""
@@ -75,43 +69,45 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         _stop_server(tmp_path)
 
 
-def test_the_commands_of_the_readme_work(folder: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TP_", "DAGSTER_"))}
+def test_the_commands_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_folder(tmp_path)
+    reader = Reader(tmp_path, monkeypatch)
     found = [line for block in blocks("README.md") for line in block.commands if not line.startswith(RUN_ELSEWHERE)]
     assert sum("trading-platform" in line for line in found) >= 7
     assert sum("dagster" in line for line in found) >= 3
-    exports: list[str] = []
     try:
         for line in found:
             if line.startswith("export"):
-                exports.append(line)
-                continue
-            script = "\n".join([*exports, line])
-            if "dagster dev" in line:
-                _start_and_stop(script, folder, environment)
-                continue
-            done = subprocess.run(
-                ["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
-            )
-            # no demo runs in this folder: health has to say so, and anything but a table is an error
-            right = done.returncode in (1, 2) and "dagster" in done.stdout if DEMO in line else done.returncode == 0
-            assert right, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+                reader.export(line)
+            elif "dagster dev" in line:
+                _start_and_stop(line, tmp_path)
+            elif line.startswith(".venv/bin/trading-platform"):
+                code, result = reader.run(line)
+                assert code == 0, f"{line}\n{result.output}\n{result.exception!r}"
+            else:
+                _run_in_shell(line, tmp_path)
     finally:
-        _stop_server(folder)
-    assert (folder / "out" / "summary.json").exists()
-    assert pl.read_parquet(folder / "indicators.parquet").height > 0
+        _stop_server(tmp_path)
+    assert (tmp_path / "out" / "summary.json").exists()
+    assert pl.read_parquet(tmp_path / "indicators.parquet").height > 0
 
 
-def _start_and_stop(script: str, folder: Path, environment: dict[str, str]) -> None:
+def _run_in_shell(line: str, folder: Path) -> None:
+    done = subprocess.run(["bash", "-ec", line], cwd=folder, capture_output=True, text=True, check=False)
+    # no demo runs in this folder: health has to say so, and anything but a table is an error
+    right = done.returncode in (1, 2) and "dagster" in done.stdout if DEMO in line else done.returncode == 0
+    assert right, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+
+
+def _start_and_stop(line: str, folder: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = folder / "dagster-dev.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            ["bash", "-ec", f"{script} -h 127.0.0.1 -p {port}"],
+            ["bash", "-ec", f"{line} -h 127.0.0.1 -p {port}"],
             cwd=folder,
-            env=environment,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,

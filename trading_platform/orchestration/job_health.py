@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -19,6 +20,7 @@ CHECK = "all_is_well"
 
 HEALTH = dg.AssetSpec(
     "platform_health",
+    deps=["frames_journal", "live_bars"],
     group_name=GROUP,
     description="What the checks of `trading-platform health` find, each time that somebody looks or a level changes.",
     owners=OWNERS,
@@ -52,10 +54,7 @@ def health_check_job(settings_now: Callable[[], Settings]) -> dg.JobDefinition:
         found = look_from_here(settings_now(), context.instance)
         for event in health_events(found):
             context.instance.report_runless_asset_event(event)
-        shown: dict[str, object] = {**figures_of(found), "findings": table_of(found)}
-        if found.latency:
-            shown["latency"] = latency_picture(found.latency)
-        context.add_output_metadata(shown)
+        context.add_output_metadata({**figures_of(found), "findings": table_of(found)})
         ill = [told(one) for one in found.findings if one.level is not Level.GREEN]
         for line in ill:
             context.log.warning(line)
@@ -102,8 +101,10 @@ def health_events(found: Health) -> list[dg.AssetObservation | dg.AssetCheckEval
         severity=_severity(found),
         metadata={"findings": findings},
     )
-    observation = dg.AssetObservation(asset_key=HEALTH.key, metadata={**figures_of(found), "findings": findings})
-    return [observation, verdict]
+    shown: dict[str, Any] = {**figures_of(found), "findings": findings}
+    if any(one.count for one in found.latency.values()):
+        shown["latency"] = latency_picture(found.latency)
+    return [dg.AssetObservation(asset_key=HEALTH.key, metadata=shown), verdict]
 
 
 def figures_of(found: Health) -> dict[str, int | float | str]:

@@ -1,5 +1,6 @@
 """The job fails when something is red, warns of less, and leaves an observation and a verdict."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from trading_platform.health.findings import Finding, Level
 from trading_platform.health.look import Health
+from trading_platform.health.snapshots import Histogram, Recent
 from trading_platform.market.clock import elapsed_ns
 from trading_platform.orchestration.job_health import (
     CHECK,
@@ -79,6 +81,15 @@ def test_the_verdict_says_how_bad_it_is(level: Level, passed: bool, severity: dg
     _, verdict = health_events(health(level))
     assert isinstance(verdict, dg.AssetCheckEvaluation)
     assert (verdict.passed, verdict.severity) == (passed, severity)
+
+
+def test_latencies_are_shown_once_a_frame_was_measured() -> None:
+    recent = Recent(count=1, p50=0.1, p99=0.2)
+    none = Histogram(count=0, sum=0, p50=None, p99=None, max=None, recent=recent, buckets=[(1.0, 0)])
+    some = Histogram(count=2, sum=1, p50=0.1, p99=0.2, max=0.2, recent=recent, buckets=[(0.1, 1), (0.2, 2)])
+    for latency, shown in (({}, False), ({"to_stream": none}, False), ({"to_stream": some}, True)):
+        observation, _ = health_events(replace(health(Level.GREEN), latency=latency))
+        assert ("latency" in observation.metadata) == shown
 
 
 def test_numbers_that_are_known_plot() -> None:
