@@ -11,6 +11,20 @@ from trading_platform.settings import Settings
 
 GROUPS = {"reference", "market_data", "volume", "indicators", "patterns", "operations"}
 
+JOBS = {
+    "materialize_baselines",
+    "run_patterns",
+    "backfill",
+    "backup_data",
+    "restore_data",
+    "migrate_redis",
+    "health_check",
+    "compact_lake",
+    "prune_runs",
+    "check_backups",
+}
+"""What `dagster job execute -m trading_platform.definitions -j NAME` takes."""
+
 REVIEWED = Path(__file__).parent / "answers" / "definitions.json"
 
 
@@ -70,6 +84,24 @@ def test_every_asset_that_we_make_has_a_check() -> None:
 def test_no_group_is_empty() -> None:
     graph = defs.get_repository_def().asset_graph
     assert {graph.get(key).group_name for key in graph.get_all_asset_keys()} == GROUPS
+
+
+def test_every_job_is_there_by_name_and_each_field_of_its_configuration_says_what_it_is() -> None:
+    assert set(defs.get_repository_def().job_names) >= JOBS
+    silent = {
+        f"{name}.{node.name}.{field_name}"
+        for name in JOBS
+        for node in defs.resolve_job_def(name).nodes
+        for field_name, one in getattr(node.definition.config_field.config_type, "fields", {}).items()
+        if not one.description
+    }
+    assert silent == set()
+
+
+def test_every_job_is_configured_by_typed_fields() -> None:
+    # which checks to run is no choice
+    for name in JOBS - {"check_backups"}:
+        assert any(node.definition.config_field.config_type.fields for node in defs.resolve_job_def(name).nodes), name
 
 
 def test_no_secret_is_part_of_a_resource(tmp_path: Path) -> None:

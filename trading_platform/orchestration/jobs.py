@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
+from pydantic import Field
 
 from trading_platform.errors import PlatformError
 from trading_platform.market.sessions import SessionTable, load_session_table
@@ -49,7 +50,9 @@ class AssetsFailed(dg.Failure):
 class SessionConfig(dg.Config):
     """Which session to work on, as YYYY-MM-DD; empty: that of the partition, else the latest one with input."""
 
-    session: str = ""
+    session: str = Field(
+        default="", description="session as YYYY-MM-DD; empty: that of the partition, else the latest one with input"
+    )
 
 
 @dataclass(frozen=True)

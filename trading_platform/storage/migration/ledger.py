@@ -9,6 +9,7 @@ from typing import Any
 
 from trading_platform.errors import MigrationFileDamaged, MigrationLocked, MigrationRefused
 from trading_platform.migration.ledger_records import FIRST_SUM, LedgerEntry, ledger_line, read_ledger_line
+from trading_platform.storage.backup.layout import make_private
 
 LEDGER = "ledger.jsonl"
 _MODE = 0o600
@@ -145,7 +146,7 @@ class Ledger:
 def migration_lock(folder: Path) -> Iterator[None]:
     """Let one process work on a migration; raise MigrationLocked."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
     except OSError as error:
         raise MigrationRefused(f"{folder} cannot be used: {error.strerror}; choose another folder") from error
