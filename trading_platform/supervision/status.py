@@ -1,0 +1,86 @@
+"""What each process of a platform does just now: its state, since when, how often started again, what it lacks."""
+
+from dataclasses import dataclass
+
+from trading_platform.errors import NotRunning
+from trading_platform.settings import Settings
+from trading_platform.supervision.control import BACKOFF, FATAL, Control, ProcessState
+from trading_platform.supervision.places import Places
+from trading_platform.supervision.plan import Plan, read_plan
+from trading_platform.supervision.readiness import Probe, probes, waits_for
+from trading_platform.supervision.starting import wall_seconds
+
+READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One process; `ready` tells whether it does its work, `says` what it waits for or why it is not there."""
+
+    name: str
+    state: str
+    pid: int | None
+    up_seconds: float | None
+    restarts: int
+    ready: bool
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A platform: profile, supervisor, processes in the order in which they are stopped."""
+
+    profile: str
+    supervisor: int
+    rows: tuple[Row, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether all processes do their work."""
+        return all(row.ready for row in self.rows)
+
+
+def status_of(settings: Settings) -> Status:
+    """Ask the supervisor and every process; raise NotRunning or SupervisorFailed."""
+    places = Places.of(settings.data_dir)
+    control = Control(places.control)
+    pid, states, plan = control.pid(), control.states(), read_plan(places)
+    if plan is None:
+        raise NotRunning(f"a supervisor runs ({pid}) without a plan: trading-platform stop")
+    asked = probes(settings, places, plan, wall_seconds)
+    rows = tuple(_row(settings, places, states[name], asked[name]) for name in plan.names)
+    return Status(plan.profile, pid, rows)
+
+
+def _row(settings: Settings, places: Places, state: ProcessState, probe: Probe) -> Row:
+    name, restarts = state.name, max(0, _starts(places, state.name) - 1)
+    if not state.is_at_work:
+        return Row(name, state.state, None, None, restarts, ready=False, says=_why(state))
+    missing = probe(state.pid or 0, state.age_seconds or 0.0)
+    if missing is not None:
+        return Row(name, "STARTING", state.pid, state.age_seconds, restarts, ready=False, says=f"no {missing}")
+    says = waits_for(settings, name) or READY
+    return Row(name, "RUNNING", state.pid, state.age_seconds, restarts, ready=True, says=says)
+
+
+def _why(state: ProcessState) -> str:
+    if state.state == FATAL:
+        return f"given up after it died again and again: trading-platform logs {state.name}, then restart {state.name}"
+    if state.state == BACKOFF:
+        return f"died, and is started again: {state.trouble or 'see its log'}"
+    return state.trouble or "not started"
+
+
+def _starts(places: Places, name: str) -> int:
+    try:
+        return len(places.starts(name).read_text().splitlines())
+    except FileNotFoundError:
+        return 0
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Return the plan of the last start; raise NotRunning before the first."""
+    plan = read_plan(Places.of(settings.data_dir))
+    if plan is None:
+        raise NotRunning(f"nothing was started on {settings.data_dir.absolute()} yet: trading-platform start")
+    return plan
