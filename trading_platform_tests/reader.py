@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import polars as pl
@@ -60,8 +61,10 @@ def documents() -> list[str]:
 
 def blocks(document: str, language: str = "bash") -> list[Block]:
     """Return the fenced blocks of a document in a language."""
-    found = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / document).read_text(), flags=re.DOTALL | re.MULTILINE)
-    return [Block(document, name, tuple(text.splitlines())) for name, text in found if name == language]
+    # a block that belongs to a point of a list is indented
+    text = (ROOT / document).read_text()
+    found = re.findall(r"^ *```(\w+)\n(.*?)^ *```$", text, flags=re.DOTALL | re.MULTILINE)
+    return [Block(document, name, tuple(dedent(body).splitlines())) for name, body in found if name == language]
 
 
 def make_folder(place: Path) -> None:

@@ -227,6 +227,11 @@ def test_every_command_that_the_docs_name_exists() -> None:
     assert named - first == set()
 
 
+def test_every_page_is_in_the_navigation() -> None:
+    listed = set(re.findall(r'"([a-z-]+\.md)"', (ROOT / "zensical.toml").read_text()))
+    assert listed == {one.name for one in (ROOT / "docs").glob("*.md")}, "add the page to `nav` in zensical.toml"
+
+
 def test_pictures_that_the_docs_show_are_there_and_small() -> None:
     for document in documents():
         for shown in re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / document).read_text()):

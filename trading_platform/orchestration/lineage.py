@@ -22,7 +22,10 @@ COLUMN_SOURCES: Mapping[str, Mapping[str, Sources]] = {
         **_same("instruments", "token", "symbol", "exchange", "segment"),
         "reason": _from("instruments", "segment", "instrument_type", "name", "expiry", "strike"),
     },
+    "historical_bars": _same("instruments", "token", "symbol", "segment"),
     "minute_bars": {
+        # of a session that was recorded they come from the journal, which has no columns
+        **_same("historical_bars", "open", "high", "low", "close", "volume"),
         **_same("instruments", "token"),
         "segment": _from("instruments", "token"),
     },
