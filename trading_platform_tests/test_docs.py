@@ -35,6 +35,8 @@ PARSED = {
     "demo": "make demo",
     "feed": "a service that connects to Kite",
     "login": "a person at Kite",
+    "start": "seven processes", "stop": "what start started", "restart": "what start started",
+    "status": "what start started", "logs": "what start started",
     "migrate plan": "a legacy server", "migrate run": "a legacy server", "migrate verify": "a legacy server",
     "migrate rollback": "a plan",
     "simulate": "a service",
