@@ -25,6 +25,7 @@ from trading_platform.orchestration.jobs import platform_jobs
 from trading_platform.orchestration.live_check import live_equals_replay
 from trading_platform.orchestration.resources import platform_resources
 from trading_platform.orchestration.schedules import backup_check_schedule, backup_schedule
+from trading_platform.orchestration.schedules_day import day_jobs, day_schedules
 from trading_platform.orchestration.schedules_guard import compact_schedule, prune_schedule
 from trading_platform.orchestration.sensor_failures import run_failures_sensor
 from trading_platform.orchestration.sensors import closed_bars_sensor
@@ -70,6 +71,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         health_check_job(settings_now),
         compact_lake_job(settings),
         prune_runs_job(settings),
+        *day_jobs(settings, [*ASSETS, *CHECKS], resources),
     ]
     by_name = {job.name: job for job in jobs}
     # not among CHECKS: a run that makes bars has nothing to say about backups
@@ -93,6 +95,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
             backup_check_schedule(check_backups.name),
             compact_schedule(by_name["compact_lake"]),
             prune_schedule(by_name["prune_runs"]),
+            *day_schedules(by_name),
         ],
         resources=resources,
         executor=dg.in_process_executor,

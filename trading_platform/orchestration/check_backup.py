@@ -10,9 +10,9 @@ from trading_platform.health.checks_host import BACKUP_GRACE, BACKUP_RED_SESSION
 from trading_platform.market.clock import Clock
 from trading_platform.market.sessions import SessionTable, load_session_table
 from trading_platform.orchestration.asset_operations import backups
+from trading_platform.orchestration.day_times import closes_at
 from trading_platform.orchestration.metadata import dates
 from trading_platform.orchestration.resources import JournalsResource
-from trading_platform.orchestration.schedules import closes_at
 from trading_platform.storage.backup.catalogue import list_backups
 
 STALE = timedelta(days=7)

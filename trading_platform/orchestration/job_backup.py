@@ -40,7 +40,7 @@ def backup_data_job(settings: Settings) -> dg.JobDefinition:
     def back_up(context: dg.OpExecutionContext, config: BackupConfig, redis_manager: RedisManagerResource) -> None:
         """Make a backup; what is damaged in it fails the run, for the backup stands all the same."""
         try:
-            faults = _back_up(context, settings, config, redis_manager)
+            faults = back_up_now(context, settings, config, redis_manager)
         except PlatformError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         if faults:
@@ -78,9 +78,10 @@ def restore_data_job(settings: Settings) -> dg.JobDefinition:
     return restore_data
 
 
-def _back_up(
+def back_up_now(
     context: dg.OpExecutionContext, settings: Settings, config: BackupConfig, redis_manager: RedisManagerResource
 ) -> list[str]:
+    """Make a backup and read it again; return what is damaged in it."""
     manager = None if config.without_redis else redis_manager.manager()
     root = settings.backup_dir
     try:

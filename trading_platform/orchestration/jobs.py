@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -40,6 +41,9 @@ from trading_platform.wire.lake_tables import IMPORTED_BARS, MINUTE_BARS
 BASELINE_ASSETS = ("instruments", "subscription_universe", "volume_baselines", "indicator_seeds")
 PATTERN_ASSETS = ("minute_bars", "indicator_snapshots", "patterns")
 
+MAX_RUNTIME = "dagster/max_runtime"
+_PASSED_ON = {FROM_RECORD, TO_RECORD, MAX_RUNTIME}
+
 Definition = dg.AssetsDefinition | dg.AssetChecksDefinition
 
 
@@ -66,15 +70,23 @@ class Launcher:
         """Materialise from `first` to `last`, both included; raise AssetsFailed naming the failed steps."""
         one = {PARTITION: first.isoformat()}
         several = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-        passed_on = {name: value for name, value in context.run.tags.items() if name in {FROM_RECORD, TO_RECORD}}
+        tags = one if first == last else several
+        self._run(context, names, tags, partition_key=first.isoformat() if first == last else None)
+
+    def materialise_whole(self, context: dg.OpExecutionContext, name: str, config: Mapping[str, Any]) -> None:
+        """Materialise an asset that has no partitions with a configuration; raise AssetsFailed."""
+        self._run(context, (name,), {}, run_config={"ops": {name: {"config": dict(config)}}})
+
+    def _run(self, context: dg.OpExecutionContext, names: Sequence[str], tags: Mapping[str, str], **given: Any) -> None:
+        passed_on = {name: value for name, value in context.run.tags.items() if name in _PASSED_ON}
         result = dg.materialize(
             self.definitions,
             selection=dg.AssetSelection.assets(*names),
             instance=context.instance,
             resources=self.resources,
-            partition_key=first.isoformat() if first == last else None,
-            tags={**passed_on, STARTED_BY: context.run_id, **(one if first == last else several)},
+            tags={**passed_on, STARTED_BY: context.run_id, **tags},
             raise_on_error=False,
+            **given,
         )
         if not result.success:
             raise AssetsFailed(_story(result, names), allow_retries=False)
@@ -95,13 +107,9 @@ def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, obj
         calculation: CalculationResource,
     ) -> None:
         """Materialise what the engine needs before the open."""
-        table = load_session_table()
         session = choose_session(context, config, lake, journals, dumps=kite.dump_sessions())
         back = max(calculation.baseline_sessions, calculation.seed_sessions)
-        missing = sessions_without_bars(table, session, back, lake=lake.open(), journals=journals.sessions())
-        for first, last in contiguous(missing, table.any_session_dates(table_span(table)[0], session)):
-            context.log.info("minute_bars are made first for %s to %s", first, last)
-            launcher.materialise(context, ("minute_bars",), first, last)
+        make_missing_bars(context, launcher, session, sessions_behind(session, back, lake, journals))
         launcher.materialise(context, BASELINE_ASSETS, session, session)
 
     @dg.op(
@@ -116,14 +124,7 @@ def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, obj
     ) -> None:
         """Materialise what follows from a session's journal, and compare it with what the engine wrote."""
         session = choose_session(context, config, lake, journals)
-        try:
-            launcher.materialise(context, PATTERN_ASSETS, session, session)
-        except AssetsFailed:
-            # a damaged journal stops the assets, and the proof must turn red all the same
-            if session in journals.sessions():
-                span = record_span(context.run.tags)
-                report(context.instance, session, verdict(redis_manager, journals, session, span))
-            raise
+        recompute(context, launcher, session, journals=journals, redis_manager=redis_manager)
 
     @dg.job(
         partitions_def=SESSIONS,
@@ -142,6 +143,41 @@ def platform_jobs(definitions: Sequence[Definition], resources: Mapping[str, obj
         recompute_session()
 
     return [materialize_baselines, run_patterns]
+
+
+def sessions_behind(session: date, back: int, lake: LakeResource, journals: JournalsResource) -> list[date]:
+    """Return the sessions before `session` that have input for minute bars, but not its bars."""
+    table = load_session_table()
+    return sessions_without_bars(table, session, back, lake=lake.open(), journals=journals.sessions())
+
+
+def make_missing_bars(
+    context: dg.OpExecutionContext, launcher: Launcher, session: date, missing: Sequence[date]
+) -> None:
+    """Materialise the minute bars of sessions before `session`, stretches of neighbours in one run each."""
+    table = load_session_table()
+    for first, last in contiguous(missing, table.any_session_dates(table_span(table)[0], session)):
+        context.log.info("minute_bars are made first for %s to %s", first, last)
+        launcher.materialise(context, ("minute_bars",), first, last)
+
+
+def recompute(
+    context: dg.OpExecutionContext,
+    launcher: Launcher,
+    session: date,
+    *,
+    journals: JournalsResource,
+    redis_manager: RedisManagerResource,
+) -> None:
+    """Materialise what follows from a session's journal, and compare it with what the engine wrote."""
+    try:
+        launcher.materialise(context, PATTERN_ASSETS, session, session)
+    except AssetsFailed:
+        # a damaged journal stops the assets, and the proof must turn red all the same
+        if session in journals.sessions():
+            span = record_span(context.run.tags)
+            report(context.instance, session, verdict(redis_manager, journals, session, span))
+        raise
 
 
 def choose_session(

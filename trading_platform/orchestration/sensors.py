@@ -26,7 +26,7 @@ CLOSED = "-closed"
 """How the key of a run ends that covers a session to its end."""
 
 _ASK_SECONDS = 0.25
-_UNFINISHED = [
+UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -94,7 +94,7 @@ def _is_under_way(instance: dg.DagsterInstance, most_milliseconds: int) -> bool:
 
     A run takes longer than an interval when time runs fast, or the machine slow: without this they would queue up.
     """
-    mine = dg.RunsFilter(tags={"dagster/sensor_name": NAME}, statuses=_UNFINISHED)
+    mine = dg.RunsFilter(tags={"dagster/sensor_name": NAME}, statuses=UNFINISHED)
     until = elapsed_ns() + most_milliseconds * NS_PER_MS
     while instance.get_runs_count(mine):
         if elapsed_ns() >= until:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from trading_platform.definitions import build_definitions
 from trading_platform.market.clock import IST
 from trading_platform.market.sessions import load_session_table
-from trading_platform.orchestration.schedules import BACKUP_AFTER_CLOSE, closes_at, due_session
+from trading_platform.orchestration.day_times import closes_at, due_session
+from trading_platform.orchestration.schedules import BACKUP_AFTER_CLOSE
 from trading_platform.settings import Settings
+from trading_platform_tests.orchestration.made_runs import ran
 
 TABLE = load_session_table()
 FRIDAY, THURSDAY = date(2026, 7, 31), date(2026, 7, 30)
@@ -49,13 +52,18 @@ def test_a_session_is_asked_for_once(tmp_path: Path) -> None:
     (tmp_path / "journal" / "k1" / f"{FRIDAY:%Y%m%d}").mkdir(parents=True)
     schedule = definitions.resolve_schedule_def("backup_after_close")
     journals = {"journals": (definitions.resources or {})["journals"]}
-    keys = []
-    for hour in (18, 19):
-        with dg.build_schedule_context(scheduled_execution_time=at(FRIDAY, hour, 0), resources=journals) as context:
-            (request,) = schedule.evaluate_tick(context).run_requests or ()
-            keys.append(request.run_key)
-    assert keys == [f"backup-{FRIDAY}"] * 2
-    with dg.build_schedule_context(
-        scheduled_execution_time=at(FRIDAY, 18, 0) + timedelta(days=30), resources=journals
-    ) as context:
-        assert "long over" in str(schedule.evaluate_tick(context).skip_message)
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+
+        def tick(moment: datetime) -> Any:
+            with dg.build_schedule_context(
+                instance=instance, scheduled_execution_time=moment, resources=journals
+            ) as context:
+                return schedule.evaluate_tick(context)
+
+        keys = [one.run_key for hour in (18, 19) for one in tick(at(FRIDAY, hour, 0)).run_requests or ()]
+        assert keys == [f"backup-{FRIDAY}"] * 2
+        assert "long over" in str(tick(at(FRIDAY, 18, 0) + timedelta(days=30)).skip_message)
+        ran(instance, "close_day", FRIDAY, dg.DagsterRunStatus.FAILURE)
+        assert tick(at(FRIDAY, 19, 0)).run_requests
+        ran(instance, "close_day", FRIDAY, dg.DagsterRunStatus.STARTED)
+        assert "close_day backs 2026-07-31 up" in str(tick(at(FRIDAY, 19, 0)).skip_message)
