@@ -73,6 +73,7 @@ bench: setup  ## loads, latencies and ratios to a peer in the same run, as JSON
 torture: setup  ## kill everything at random, 200 seeds (SEEDS); Redis away; faults of the official client; mutated frames; fuzz
 	$(BIN)/python -m trading_platform_tests.torture.crashes --seeds $(SEEDS)
 	$(BIN)/python -m trading_platform_tests.torture.feed_crashes --seeds $(SEEDS)
+	$(BIN)/python -m trading_platform_tests.torture.start_stop
 	$(BIN)/python -m trading_platform_tests.torture.redis_away
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m trading_platform_tests.torture.mutated_frames
 	$(BIN)/python -m trading_platform_tests.official

@@ -21,6 +21,7 @@ from trading_platform.health.look import Health, look
 from trading_platform.market.clock import from_ns
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import dagster_home, load_settings
+from trading_platform.supervision.status import process_facts
 
 VERSION = 1
 LOOPBACK = "127.0.0.1"
@@ -63,7 +64,8 @@ def health(
     def look_now() -> Health:
         given = None if clock is None else published_clock(clock)
         try:
-            return look(load_settings(), table, daemons=watch.facts, clock=given)
+            settings = load_settings()
+            return look(settings, table, daemons=watch.facts, processes=lambda: process_facts(settings), clock=given)
         except OSError as error:
             raise CannotLook(
                 f"{error.filename} cannot be read: {error.strerror}; run it as the platform's user"

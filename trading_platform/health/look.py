@@ -32,6 +32,7 @@ from trading_platform.health.checks_host import (
     check_dagster,
     check_disk,
 )
+from trading_platform.health.checks_processes import ProcessFacts, check_processes
 from trading_platform.health.checks_store import BaselineFacts, check_baseline, check_redis
 from trading_platform.health.findings import Finding, Level, worst
 from trading_platform.health.look_disk import look_at_backups, look_at_disk
@@ -62,6 +63,7 @@ class Facts:
     baseline: BaselineFacts | None
     disk: DiskFacts
     daemons: DaemonFacts
+    processes: ProcessFacts
     backup: BackupFacts
 
 
@@ -89,16 +91,33 @@ class Health:
         return worst(self.findings)
 
 
+def nobody_supervises() -> ProcessFacts:
+    """Return what is known of processes where no supervisor is asked."""
+    return ProcessFacts(asked=False)
+
+
 def look(
-    settings: Settings, table: SessionTable, *, daemons: Callable[[], DaemonFacts], clock: Clock | None = None
+    settings: Settings,
+    table: SessionTable,
+    *,
+    daemons: Callable[[], DaemonFacts],
+    processes: Callable[[], ProcessFacts] = nobody_supervises,
+    clock: Clock | None = None,
 ) -> Health:
     """Collect and judge; nothing is started or changed by it."""
-    facts = collect(settings, table, daemons=daemons(), clock=clock)
+    facts = collect(settings, table, daemons=daemons(), processes=processes(), clock=clock)
     latency = latencies(facts.engine, facts.feed)
     return Health(settings.shard, facts.time.now_ns, tuple(judge(facts)), latency)
 
 
-def collect(settings: Settings, table: SessionTable, *, daemons: DaemonFacts, clock: Clock | None = None) -> Facts:
+def collect(
+    settings: Settings,
+    table: SessionTable,
+    *,
+    daemons: DaemonFacts,
+    processes: ProcessFacts,
+    clock: Clock | None = None,
+) -> Facts:
     """Return everything that is known at this moment."""
     shard = settings.shard
     feed, time, classes, hours = look_at_feed(settings, table, clock=clock)
@@ -120,6 +139,7 @@ def collect(settings: Settings, table: SessionTable, *, daemons: DaemonFacts, cl
         baseline=look_at_baseline(manager, shard, table, hours.today) if redis.running else None,
         disk=look_at_disk(settings.data_dir, settings.journal_dir, shard, now_ns=time.now_ns, today=hours.today),
         daemons=daemons,
+        processes=processes,
         backup=look_at_backups(
             settings.backup_dir,
             journal_sessions(settings.journal_dir, shard),
@@ -160,6 +180,7 @@ def judge(facts: Facts) -> list[Finding]:
         check_baseline(facts.baseline, hours),
         check_disk(facts.disk, hours),
         check_dagster(facts.daemons),
+        check_processes(facts.processes, hours),
         check_backup(facts.backup, hours),
     ]
 

@@ -15,6 +15,7 @@ from trading_platform.orchestration.asset_operations import GROUP, latency_pictu
 from trading_platform.orchestration.daemons import heartbeat_ages
 from trading_platform.orchestration.metadata import OWNERS
 from trading_platform.settings import Settings
+from trading_platform.supervision.status import process_facts
 
 CHECK = "all_is_well"
 
@@ -88,7 +89,7 @@ def look_from_here(settings: Settings, instance: dg.DagsterInstance) -> Health:
     def daemons() -> DaemonFacts:
         return DaemonFacts(asked=True, heartbeat_ages=heartbeat_ages(instance))
 
-    return look(settings, load_session_table(), daemons=daemons)
+    return look(settings, load_session_table(), daemons=daemons, processes=lambda: process_facts(settings))
 
 
 def health_events(found: Health) -> list[dg.AssetObservation | dg.AssetCheckEvaluation]:

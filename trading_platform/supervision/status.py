@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from trading_platform.errors import NotRunning
+from trading_platform.errors import NotRunning, SupervisorFailed
+from trading_platform.health.checks_processes import ProcessFacts
 from trading_platform.settings import Settings
 from trading_platform.supervision.control import BACKOFF, FATAL, Control, ProcessState
 from trading_platform.supervision.places import Places
@@ -69,6 +70,21 @@ def _why(state: ProcessState) -> str:
     if state.state == BACKOFF:
         return f"died, and is started again: {state.trouble or 'see its log'}"
     return state.trouble or "not started"
+
+
+def process_facts(settings: Settings) -> ProcessFacts:
+    """Return what health judges; nothing is asked of the processes themselves."""
+    places = Places.of(settings.data_dir)
+    try:
+        states = Control(places.control).states()
+    except NotRunning:
+        if places.process_file.exists():  # it removes this when it ends in order
+            return ProcessFacts(asked=True, problem="the supervisor is gone without a word")
+        return ProcessFacts(asked=False)
+    except SupervisorFailed as error:
+        return ProcessFacts(asked=True, problem=str(error))
+    restarts = sum(max(0, _starts(places, name) - 1) for name in states)
+    return ProcessFacts(asked=True, states={name: one.state for name, one in states.items()}, restarts=restarts)
 
 
 def _starts(places: Places, name: str) -> int:

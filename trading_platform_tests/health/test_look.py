@@ -35,6 +35,7 @@ CHECKS = [
     "baseline",
     "disk",
     "dagster",
+    "processes",
     "backup",
 ]
 MINUTE_AGO = {"monotonic_ns": elapsed_ns() - 60 * 10**9, "wall_ns": Clock.wall().now_ns() - 60 * 10**9}
@@ -104,7 +105,7 @@ def test_one_fault_turns_the_whole_red(tmp_path: Path, room: str, changed: dict[
 def test_no_data_in_market_hours_is_never_green(tmp_path: Path) -> None:
     nothing = levels(looked(tmp_path, Clock.starting_at(at(10))))
     assert (nothing["feed"], nothing["engine"], nothing["redis"]) == (Level.RED,) * 3
-    unknown = set(CHECKS) - {"market", "clock", "dagster", "backup"}
+    unknown = set(CHECKS) - {"market", "clock", "dagster", "processes", "backup"}
     assert all(nothing[name] is not Level.GREEN for name in unknown)
 
 

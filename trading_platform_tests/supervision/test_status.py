@@ -1,13 +1,17 @@
 """What is said of processes that run, wait, died or were given up."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from trading_platform.errors import NotRunning
 from trading_platform.settings import IsolatedSettings
+from trading_platform.supervision.orphans import orphans
+from trading_platform.supervision.processes import end_processes
 from trading_platform.supervision.status import plan_of as plan_kept
-from trading_platform.supervision.status import status_of
+from trading_platform.supervision.status import process_facts, status_of
 from trading_platform_tests.health.made import engine_values
 from trading_platform_tests.supervision.rig import places_in, small, supervised, tell, wait_for
 
@@ -38,3 +42,10 @@ def test_every_process_is_told(tmp_path: Path) -> None:
         assert "logs daemon" in rows["daemon"].says
         assert (rows["valkey"].state, rows["valkey"].pid) == ("STOPPED", None)
         assert plan_kept(settings).names == tuple(rows)
+        facts = process_facts(settings)
+        assert facts.states == {"feed": "STARTING", "engine": "STARTING", "daemon": "FATAL", "valkey": "STOPPED"}
+        os.kill(control.pid(), signal.SIGKILL)
+        wait_for(lambda: process_facts(settings).problem is not None)
+        end_processes(list(orphans(places)), 10.0)
+    places.process_file.unlink()
+    assert not process_facts(settings).asked
