@@ -156,7 +156,7 @@ def test_the_commands_of_the_docs_work(platform: Platform) -> None:
     write_keys(platform.servers.source, written("l4", whole=False))
     document = (Path(__file__).resolve().parents[2] / "docs" / "migrate.md").read_text()
     (block,) = re.findall(r"```bash\n(.*?)```", document, flags=re.DOTALL)
-    lines = [line.split()[2:] for line in block.splitlines()]
+    lines = [line.split()[2:] for line in block.splitlines() if not line.startswith("#")]
     assert [line[0] for line in lines] == list(COMMANDS)
     real = {"redis://migrate@legacy-host:6379": platform.source[1], "legacy.password": platform.source[3]}
     codes = []
