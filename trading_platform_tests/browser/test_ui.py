@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import FloatRect, Locator, Page, Route, expect, sync_playwright
 
 from trading_platform_tests.browser.small_platform import SESSION, small_platform
 
@@ -16,6 +16,10 @@ GROUPS = ("reference", "market_data", "volume", "indicators", "patterns", "opera
 PICTURES = os.environ.get("SCREENSHOTS")
 LONG = 120_000
 """Milliseconds: a run starts an interpreter, and the machine may be busy."""
+
+ZOOM_OUT = 4
+GRAPH = FloatRect(x=634, y=110, width=1000, height=880)
+"""Where the graph is in the window; what is around it says nothing."""
 
 _SETTLED = 2_000
 _COLORS = 128
@@ -77,12 +81,13 @@ def _graph_has_all_groups(page: Page) -> None:
     page.get_by_text("Hide navigation").click()
     page.set_viewport_size({"width": 1900, "height": 1000})
     page.goto("/asset-groups?expanded=" + ",".join(f"global@global:{group}" for group in GROUPS))
-    for asset in ("instruments", "frames_journal", "minute_bars", "volume_baselines", "live_signals", "backups"):
+    expect(_shown(page, "minute_bars")).to_be_visible()
+    # what lies outside of the window is not drawn
+    for _ in range(ZOOM_OUT):
+        page.get_by_role("button", name="zoom_out").click()
+    for asset in ("instruments", "frames_journal", "volume_baselines", "live_signals", "backups"):
         expect(_shown(page, asset)).to_be_visible()
-    if PICTURES:
-        for _ in range(3):
-            page.get_by_role("button", name="zoom_out").click()
-    _keep(page, "lineage")
+    _keep(page, "lineage", GRAPH)
     page.set_viewport_size({"width": 1500, "height": 950})
 
 
@@ -137,12 +142,12 @@ def _shown(page: Page, text: str) -> Locator:
     return page.get_by_text(text, exact=True).first
 
 
-def _keep(page: Page, name: str) -> None:
+def _keep(page: Page, name: str, clip: FloatRect | None = None) -> None:
     """Keep what is on the screen for the docs, when that is asked for."""
     if not PICTURES:
         return
     page.wait_for_timeout(_SETTLED)
     path = Path(PICTURES) / f"{name}.png"
-    page.screenshot(path=path)
+    page.screenshot(path=path, clip=clip)
     with Image.open(path) as drawn:
         drawn.convert("RGB").quantize(_COLORS).save(path, optimize=True)
