@@ -92,6 +92,10 @@ class Control:
         """Let a process stop, without waiting for it."""
         self._ask(lambda: self._proxy.supervisor.stopProcess(name, False), accepted=(_NOT_RUNNING,))  # noqa: FBT003
 
+    def ask_again(self, name: str) -> None:
+        """Send SIGTERM to a process once more, to itself alone."""
+        self._ask(lambda: self._proxy.supervisor.signalProcess(name, "TERM"), accepted=(_NOT_RUNNING,))
+
     def shut_down(self) -> None:
         """Let the supervisor stop what still runs, and end."""
         self._ask(self._proxy.supervisor.shutdown)

@@ -10,13 +10,17 @@ from trading_platform.storage.embedded_valkey import EmbeddedValkey
 from trading_platform.supervision.control import ENDED, Control
 from trading_platform.supervision.orphans import orphans
 from trading_platform.supervision.places import Places
-from trading_platform.supervision.plan import ENGINE, STOP_ORDER, VALKEY, read_plan
+from trading_platform.supervision.plan import CODE_SERVER, ENGINE, STOP_ORDER, VALKEY, read_plan
 from trading_platform.supervision.processes import end_processes, end_supervisor
 
 DRAIN_SECONDS = 30.0
 _ORPHAN_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _GRACE_SECONDS = 10.0
+_OFFSPRING_SECONDS = 15.0
+
+_AGAIN_SECONDS = 1.0
+"""After a first SIGTERM Dagster's code server takes no calls any more, and waits for ever; a second one ends it."""
 
 Say = Callable[[str], None]
 
@@ -37,6 +41,7 @@ def stop_platform(settings: Settings, say: Say, *, drain_seconds: float = DRAIN_
                     f"the engine did not take the last record within {drain_seconds:.0f} s: it does at its start"
                 )
             found += stop_one(places, control, name)
+            found += _end_offspring(places, name)
             say(f"{name} is stopped")
         end_supervisor(places, control)
         return found
@@ -50,12 +55,23 @@ def stop_one(places: Places, control: Control, name: str) -> list[str]:
     control.stop(name)
     plan = read_plan(places)
     limit = _GRACE_SECONDS + (0 if plan is None else plan.service(name).stop_seconds)
-    begun = elapsed_ns()
+    begun, again = elapsed_ns(), name == CODE_SERVER
     while (state := control.state(name)).state not in ENDED:
-        if elapsed_ns() - begun > limit * NS_PER_SECOND:
+        waited = (elapsed_ns() - begun) / NS_PER_SECOND
+        if again and waited > _AGAIN_SECONDS:
+            control.ask_again(name)
+            again = False
+        if waited > limit:
             return [f"{name} (process {state.pid}) does not end"]
         pause(_POLL_SECONDS)
-    return [f"{name} had to be killed"] if state.exit_code == -1 and "SIGKILL" in state.trouble else []
+    patience = limit - _GRACE_SECONDS
+    return [f"{name} had to be killed"] if patience and (elapsed_ns() - begun) / NS_PER_SECOND >= patience else []
+
+
+def _end_offspring(places: Places, name: str) -> list[str]:
+    """End what a process started itself and left, such as runs of Dagster that are being cancelled."""
+    left = [pid for pid, of in orphans(places).items() if of == name]
+    return [f"{name} left process {pid}, which had to be killed" for pid in end_processes(left, _OFFSPRING_SECONDS)]
 
 
 def _drained(settings: Settings, control: Control, seconds: float) -> bool:

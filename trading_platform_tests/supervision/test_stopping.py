@@ -60,6 +60,38 @@ def test_an_engine_that_has_not_taken_the_last_record_is_waited_for(tmp_path: Pa
         assert [("last record" in one) for one in found] == [True] * unclean
 
 
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+)
+PARENT = """
+import signal, subprocess, sys, time
+def end(*_):
+    ends.append(1)
+    if len(ends) > 1:
+        sys.exit(0)
+ends = []
+signal.signal(signal.SIGTERM, end)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+print(child.pid, flush=True)
+while True:
+    time.sleep(0.05)
+"""
+
+
+def test_what_is_asked_once_more_what_is_killed_and_what_is_left_is_told(tmp_path: Path) -> None:
+    places = places_in(tmp_path)
+    services = (small(places, "code-server", PARENT), small(places, "engine", STUBBORN, stop_seconds=1))
+    with supervised(places, *services) as control:
+        for name in ("code-server", "engine"):
+            control.start(name)
+        wait_for(lambda: all(places.log(one.name).exists() and places.log(one.name).read_text() for one in services))
+        child = int(places.log("code-server").read_text())
+        assert is_there(child)
+        found = stop_platform(IsolatedSettings(data_dir=tmp_path / "data"), lambda _: None)
+    assert found == ["engine had to be killed"]
+    assert not is_there(child)
+
+
 def test_what_a_killed_supervisor_left_is_ended(tmp_path: Path) -> None:
     places = places_in(tmp_path)
     plan = plan_of(places, services=(small(places, "engine"), small(places, "feed")))
