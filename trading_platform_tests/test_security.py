@@ -24,12 +24,13 @@ from trading_platform.batch.instrument_dump import dump_csv
 from trading_platform.cli.main import app
 from trading_platform.definitions import build_definitions
 from trading_platform.errors import BrokerError
+from trading_platform.kite.rest import KiteRest
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
 from trading_platform.market.synthetic_tokens import assign_tokens
 from trading_platform.orchestration import checks
 from trading_platform.orchestration.asset_reference import instruments
 from trading_platform.orchestration.instance import prepare_dagster_home
-from trading_platform.orchestration.resources import KiteResource, platform_resources
+from trading_platform.orchestration.resources import platform_resources
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
 from trading_platform.storage.redis_manager import RedisManager
@@ -87,7 +88,7 @@ class Place:
         )
         self.said += [str(event) for event in result.all_events]
         try:
-            KiteResource(dumps_dir=str(settings.dumps_dir)).client().instruments_csv()
+            KiteRest(settings.kite_api_key, settings.kite_access_token, root=settings.kite_api_root).instruments_csv()
         except BrokerError:
             self.said.append(traceback.format_exc())
 
@@ -149,10 +150,17 @@ def run_everything(made: Place, patch: pytest.MonkeyPatch) -> None:
     ):
         assert made.job(definitions, name, {"ops": ops}).success is succeeds, name
     tick_sensors(made, definitions)
-    for arguments in (("health",), ("health", "--json"), ("backup", "list"), ("compact",), ("replay", "nowhere")):
+    for arguments in (
+        ("health",),
+        ("health", "--json"),
+        ("backup", "list"),
+        ("compact",),
+        ("replay", "nowhere"),
+        ("login", "--status"),
+    ):
         made.command(*arguments)
     patch.setenv("TP_REDIS_URL", f"redis://:{MARK}-redis-url@127.0.0.1:{CLOSED_PORT}/0")
-    for arguments in (("health",), ("backup", "run")):
+    for arguments in (("health",), ("backup", "run"), ("login", f"{MARK}-request")):
         made.command(*arguments)
     patch.setenv("TP_SHARD", "NOT A SHARD")
     made.command("health")
