@@ -47,6 +47,12 @@ def page(tmp_path: Path) -> Iterator[Page]:
         browser.close()
 
 
+def test_without_a_browser_it_fails_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AssertionError, match="apt-get install chromium"):
+        chromium()
+
+
 @pytest.mark.timeout(600)
 def test_a_person_finds_everything_by_clicking(page: Page) -> None:
     foreign = _refused_elsewhere(page)
