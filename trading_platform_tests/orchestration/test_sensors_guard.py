@@ -77,28 +77,29 @@ OPEN = clock_at(at(10))
 
 
 def test_a_silence_is_told_when_it_has_lasted(settings: IsolatedSettings, hook: Webhook) -> None:
+    before = now()
     says, begun = silent_at(settings, OPEN)
     assert "no feed of this shard has run here" in says
-    assert abs(begun.since - now()) <= 2
+    assert before <= begun.since <= now()
     assert hook.posted == []
     says, after = silent_at(settings, OPEN, ago(SILENT_SECONDS + 1))
     assert says.startswith("logged and posted: feed is red")
     (posted,) = hook.posted
     assert (posted["kind"], posted["level"]) == ("feed_silent", "red")
     assert posted["advice"] == "start it: trading-platform feed"
-    assert SILENT_SECONDS < posted["facts"]["silent_seconds"] < SILENT_SECONDS + 10
+    assert posted["facts"]["silent_seconds"] > SILENT_SECONDS
     assert after.is_told
 
 
 def test_a_silence_that_goes_on_is_repeated_only_after_a_while(settings: IsolatedSettings, hook: Webhook) -> None:
-    silent_at(settings, OPEN, ago(REPEAT_SECONDS, told=now() - REPEAT_SECONDS + 5, is_told=True))
+    silent_at(settings, OPEN, ago(REPEAT_SECONDS, told=now() - REPEAT_SECONDS // 2, is_told=True))
     assert hook.posted == []
     silent_at(settings, OPEN, ago(REPEAT_SECONDS, told=now() - REPEAT_SECONDS, is_told=True))
     assert len(hook.posted) == 1
 
 
 def test_a_feed_that_comes_and_goes_is_not_told_each_time(settings: IsolatedSettings, hook: Webhook) -> None:
-    silent_at(settings, OPEN, ago(SILENT_SECONDS + 1, told=now() - APART_SECONDS + 5))
+    silent_at(settings, OPEN, ago(SILENT_SECONDS + 1, told=now() - APART_SECONDS // 2))
     assert hook.posted == []
     silent_at(settings, OPEN, ago(SILENT_SECONDS + 1, told=now() - APART_SECONDS))
     assert len(hook.posted) == 1

@@ -20,6 +20,8 @@ class Webhook:
         self.posted: list[dict[str, Any]] = []
         self.stall = threading.Event()
         self.released = threading.Event()
+        self.arrived = threading.Event()
+        self.gave_up = False
         self.url = SecretStr("")
 
     def answer(self) -> int:
@@ -38,7 +40,8 @@ def webhook() -> Iterator[Webhook]:
             if self.path == f"/{TOKEN}":
                 kept.posted.append(orjson.loads(body))
             if kept.stall.is_set():
-                kept.released.wait(30)
+                kept.arrived.set()
+                kept.gave_up = not kept.released.wait(60)
                 return
             status = kept.answer()
             self.send_response(status)
