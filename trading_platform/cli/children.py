@@ -39,9 +39,9 @@ class Children:
         self._running[name] = self._spawn(name, command, environment)
         (self._ending.add if ends else self._ending.discard)(name)
 
-    def run(self, name: str, *command: str) -> str:
+    def run(self, name: str, *command: str, environment: Mapping[str, str] | None = None) -> str:
         """Run a command to its end and return what it printed; raise ChildFailed with the end of its log."""
-        process = self._running[name] = self._spawn(name, command)
+        process = self._running[name] = self._spawn(name, command, environment)
         process.wait()
         del self._running[name]
         if process.returncode != 0:

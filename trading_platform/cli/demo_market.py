@@ -6,17 +6,14 @@ from typing import Any
 
 import orjson
 import requests
-from pydantic import SecretStr
 
 from trading_platform.cli.children import Children, our_command
 from trading_platform.cli.demo_account import FeedAccount, account_of
 from trading_platform.errors import FeedError
-from trading_platform.kite.rest import KiteRest
 from trading_platform.market.clock import elapsed_ns, from_ns
 from trading_platform.settings import Settings
 from trading_platform.simulator.exchange.accounts import Credentials
 from trading_platform.storage.journal import JournalReader
-from trading_platform.streaming.checkpoint import make_private_folder
 from trading_platform.streaming.gauges import read_snapshot
 
 SPEED = 600.0
@@ -26,7 +23,6 @@ the same in both, since the exchange tells its time on the sockets."""
 _EXCHANGE, _FEED = "simulate", "feed"
 _ANSWER_SECONDS = 10.0
 _KEY = Credentials()
-_ACCESS_TOKEN = SecretStr(str(_KEY.access_token))
 
 
 class DemoMarket:
@@ -48,25 +44,22 @@ class DemoMarket:
         """Return whether the exchange answers."""
         return "websocket" in self._addresses()
 
-    def fetch_dump(self) -> None:
-        """Fetch the day's instruments from the exchange, as from Kite in the morning, and keep them."""
-        client = KiteRest(SecretStr(_KEY.api_key), _ACCESS_TOKEN, root=self._addresses()["rest"])
-        path = self._settings.dumps_dir / f"instruments_{self._session:%Y%m%d}.csv"
-        make_private_folder(path.parent)
-        path.touch(mode=0o600)
-        path.write_bytes(client.instruments_csv())
+    @property
+    def login(self) -> dict[str, str]:
+        """Return the settings of whoever works with this exchange, as after a login."""
+        return {
+            "TP_KITE_API_KEY": _KEY.api_key,
+            "TP_KITE_ACCESS_TOKEN": str(_KEY.access_token),
+            "TP_KITE_WS_ROOT": self._addresses()["websocket"],
+            "TP_KITE_API_ROOT": self._addresses()["rest"],
+        }
 
     def begin(self) -> None:
         """Start the feed; its subscription starts the session."""
         self._children.start(
             _FEED,
             *our_command("feed", "--until-closed", "--clock", f"{self._addresses()['rest']}/simulator/clock"),
-            environment={
-                "TP_KITE_API_KEY": _KEY.api_key,
-                "TP_KITE_ACCESS_TOKEN": _ACCESS_TOKEN.get_secret_value(),
-                "TP_KITE_WS_ROOT": self._addresses()["websocket"],
-                "TP_KITE_API_ROOT": self._addresses()["rest"],
-            },
+            environment=self.login,
             ends=True,
         )
 

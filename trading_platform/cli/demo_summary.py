@@ -10,12 +10,15 @@ from trading_platform.cli.demo_account import FeedAccount, add_rows, faults_of
 ASSETS = (
     "instruments",
     "subscription_universe",
+    "ticks",
     "minute_bars",
     "volume_baselines",
     "indicator_seeds",
     "indicator_snapshots",
     "patterns",
 )
+JOBS = ("prepare_day", "run_patterns", "close_day")
+HISTORY = "historical_bars"
 LIVE_CHECK = "live_equals_replay"
 
 
@@ -37,6 +40,7 @@ def summary_table(session: date, account: FeedAccount, report: dict[str, Any], r
         rows = partitions.get(session.isoformat())
         here = f"{rows:,} rows" if rows is not None else "-"
         table.add_row(f"asset {name}", f"{here}, {len(partitions)} sessions")
+    table.add_row(f"asset {HISTORY}", f"{_history(report):,} rows")
     table.add_section()
     for name, verdict in sorted(report["checks"].items()):
         table.add_row(f"check {name}", "[green]passed[/green]" if verdict["passed"] else "[red]FAILED[/red]")
@@ -51,11 +55,20 @@ def problems(session: date, account: FeedAccount, report: dict[str, Any], replay
         for name in ASSETS
         if not report["assets"].get(name, {"partitions": {}})["partitions"].get(session.isoformat())
     ]
+    if not _history(report):
+        faults.append(f"asset {HISTORY} has no rows: nothing was fetched from the exchange")
     faults += [f"check {name}: {said['facts']}" for name, said in report["checks"].items() if not said["passed"]]
     if not any(name.endswith(LIVE_CHECK) for name in report["checks"]):
         faults.append(f"check {LIVE_CHECK} was never made")
+    done = {run["job"] for run in report["runs"] if run["status"] == "SUCCESS"}
+    faults += [f"job {name} has not succeeded" for name in JOBS if name not in done]
     faults += [f"run {run['id']} of {run['job']} failed" for run in report["runs"] if run["status"] == "FAILURE"]
     faults += [f"replay gave no {name}" for name in ("bars", "indicators", "signals") if not replayed[name]]
     if not replayed["closed"]:
         faults.append("the journal was not closed")
     return faults
+
+
+def _history(report: dict[str, Any]) -> int:
+    """Return the rows of the asset that has no partitions."""
+    return sum(report["assets"].get(HISTORY, {"partitions": {}})["partitions"].values())

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 from pydantic import SecretStr
 
+from trading_platform.batch.dump_days import keep_dump
 from trading_platform.errors import CannotStart, ChildFailed, TookTooLong
 from trading_platform.kite.login import log_in
 from trading_platform.kite.rest import KiteRest
@@ -12,7 +13,6 @@ from trading_platform.kite.stored_login import LoginFile
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
 from trading_platform.settings import Settings
 from trading_platform.simulator.exchange.accounts import Credentials
-from trading_platform.streaming.checkpoint import make_private_folder
 from trading_platform.supervision.control import AT_WORK, Control
 from trading_platform.supervision.places import Places
 from trading_platform.supervision.plan import (
@@ -89,10 +89,7 @@ class Start:
         login = log_in(key, SecretStr(usual.api_secret), SecretStr(usual.request_token), root=root, clock=Clock.wall())
         LoginFile.of(self._settings.data_dir, self._settings.shard).write(login)
         content = KiteRest(key, login.access_token, root=root).instruments_csv()
-        make_private_folder(self._settings.dumps_dir)
-        path = self._settings.dumps_dir / f"instruments_{session:%Y%m%d}.csv"
-        path.touch(mode=0o600)
-        path.write_bytes(content)
+        keep_dump(self._settings.dumps_dir, session, content)
 
     def _seconds(self) -> float:
         return (elapsed_ns() - self._begun) / NS_PER_SECOND

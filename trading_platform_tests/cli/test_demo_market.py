@@ -13,6 +13,7 @@ from trading_platform.cli.children import Children
 from trading_platform.cli.demo_account import faults_of
 from trading_platform.cli.demo_market import DemoMarket
 from trading_platform.cli.play_inputs import DEFAULT_SESSION
+from trading_platform.intake.kite_access import KiteAccess, pace_file
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import IsolatedSettings, Settings, child_environment
 from trading_platform.simulator.synthetic_market import synthetic_session
@@ -65,7 +66,11 @@ def test_a_session_goes_over_sockets_into_the_journal_whole(settings: Settings, 
     market.open("--names", str(NAMES), "--seed", str(SEED), "--minutes", str(MINUTES), "--past", "0")
     assert market.time() == ""
     wait(children, market.is_open)
-    market.fetch_dump()
+    login = IsolatedSettings(
+        data_dir=settings.data_dir,
+        **{name.lower().removeprefix("tp_"): value for name, value in market.login.items()},
+    )
+    KiteAccess(settings.dumps_dir, pace_file(settings), lambda: login).dump(DEFAULT_SESSION)
     made = synthetic_session(DEFAULT_SESSION, SEED, NAMES, table=load_session_table())
     dump = settings.dumps_dir / "instruments_20260731.csv"
     assert sorted(read_dump(dump).rows["tradingsymbol"]) == sorted(one.tradingsymbol for one in made.instruments)

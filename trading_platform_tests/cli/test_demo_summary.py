@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from trading_platform.cli.demo_account import FeedAccount
-from trading_platform.cli.demo_summary import ASSETS, problems, summary_table
+from trading_platform.cli.demo_summary import ASSETS, HISTORY, JOBS, problems, summary_table
 
 DAY = date(2026, 7, 31)
 ACCOUNT = FeedAccount(
@@ -16,8 +16,11 @@ ACCOUNT = FeedAccount(
 
 def _report() -> dict[str, Any]:
     return {
-        "runs": [{"job": "run_patterns", "status": "SUCCESS", "tags": {}, "id": "r1"}],
-        "assets": {name: {"partitions": {DAY.isoformat(): 10}} for name in ASSETS},
+        "runs": [{"job": name, "status": "SUCCESS", "tags": {}, "id": f"r{n}"} for n, name in enumerate(JOBS)],
+        "assets": {
+            HISTORY: {"partitions": {"None": 3_375}},
+            **{name: {"partitions": {DAY.isoformat(): 10}} for name in ASSETS},
+        },
         "checks": {"patterns:live_equals_replay": {"passed": True, "severity": "ERROR", "facts": {}}},
     }
 
@@ -62,12 +65,22 @@ def test_what_is_wrong_with_the_feed_comes_first() -> None:
 
 def test_a_failed_run_an_open_journal_and_an_empty_replay_are_problems() -> None:
     report, replayed = _report(), _replayed()
-    report["runs"][0]["status"] = "FAILURE"
+    report["runs"][1]["status"] = "FAILURE"
     replayed |= {"closed": False, "signals": 0}
     assert problems(DAY, ACCOUNT, report, replayed) == [
+        "job run_patterns has not succeeded",
         "run r1 of run_patterns failed",
         "replay gave no signals",
         "the journal was not closed",
+    ]
+
+
+def test_a_job_that_never_ran_and_a_backfill_without_candles_are_problems() -> None:
+    report = _report()
+    del report["runs"][0], report["assets"][HISTORY]
+    assert problems(DAY, ACCOUNT, report, _replayed()) == [
+        "asset historical_bars has no rows: nothing was fetched from the exchange",
+        "job prepare_day has not succeeded",
     ]
 
 
@@ -75,5 +88,5 @@ def test_the_table_shows_numbers_assets_and_checks() -> None:
     console = Console(record=True, width=120)
     console.print(summary_table(DAY, ACCOUNT, _report(), _replayed()))
     shown = console.export_text()
-    for wanted in ("22,500", "22,578", "1,234,567", *ASSETS, "live_equals_replay", "passed"):
+    for wanted in ("22,500", "22,578", "1,234,567", "3,375", *ASSETS, "live_equals_replay", "passed"):
         assert wanted in shown
