@@ -16,6 +16,7 @@ from trading_platform.orchestration.asset_streams import STREAMS
 from trading_platform.orchestration.asset_ticks import ticks, ticks_match_the_journal
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.check_backup import backup_check
+from trading_platform.orchestration.freshness import with_freshness
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
 from trading_platform.orchestration.job_compact_lake import compact_lake_job
 from trading_platform.orchestration.job_health import HEALTH, health_asset_check, health_check_job
@@ -82,7 +83,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         description="Judges the age of the last good backup, whether or not one was made.",
     )
     return dg.Definitions(
-        assets=[*ASSETS, *STREAMS, *OPERATIONS, HEALTH],
+        assets=[*with_freshness(ASSETS), *STREAMS, *OPERATIONS, HEALTH],
         asset_checks=[*CHECKS, backup_is_fresh, health_asset_check(settings_now)],
         jobs=[*jobs, check_backups, backfill_job],
         sensors=[
