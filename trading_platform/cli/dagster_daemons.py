@@ -9,6 +9,7 @@ import orjson
 
 from trading_platform.health.checks_host import DaemonFacts
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns
+from trading_platform.settings import environment_with_home
 
 LIMIT_SECONDS = 30.0
 KEPT_SECONDS = 30.0
@@ -41,7 +42,9 @@ def ask_dagster(home: Path | None) -> DaemonFacts:
     if not home.is_dir():  # Dagster would not make it either
         return DaemonFacts(asked=True, problem=f"DAGSTER_HOME {home} is no folder")
     try:
-        done = subprocess.run(_COMMAND, capture_output=True, timeout=LIMIT_SECONDS, check=False)
+        done = subprocess.run(
+            _COMMAND, capture_output=True, timeout=LIMIT_SECONDS, check=False, env=environment_with_home(home)
+        )
     except subprocess.TimeoutExpired:
         return DaemonFacts(asked=True, problem=f"Dagster gave no answer in {LIMIT_SECONDS:.0f} s")
     if done.returncode:

@@ -20,8 +20,8 @@ from trading_platform.health.findings import Finding, Level
 from trading_platform.health.look import Health, look
 from trading_platform.market.clock import from_ns
 from trading_platform.market.sessions import load_session_table
-from trading_platform.settings import dagster_home, load_settings
-from trading_platform.supervision.status import process_facts
+from trading_platform.settings import load_settings, settings_without_login
+from trading_platform.supervision.status import process_facts, supervised_home
 
 VERSION = 1
 LOOPBACK = "127.0.0.1"
@@ -58,7 +58,7 @@ def health(
     """
     if as_json and serve is not None:
         raise SettingsError("--serve answers scrapes, --json prints once: choose one of them")
-    watch = DaemonWatch(dagster_home())
+    watch = DaemonWatch(supervised_home(settings_without_login()))
     table = load_session_table()
 
     def look_now() -> Health:

@@ -1,10 +1,11 @@
 """What each process of a platform does just now: its state, since when, how often started again, what it lacks."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from trading_platform.errors import NotRunning, SupervisorFailed
 from trading_platform.health.checks_processes import ProcessFacts
-from trading_platform.settings import Settings
+from trading_platform.settings import Settings, dagster_home
 from trading_platform.supervision.control import BACKOFF, FATAL, Control, ProcessState
 from trading_platform.supervision.places import Places
 from trading_platform.supervision.plan import Plan, read_plan
@@ -85,6 +86,13 @@ def process_facts(settings: Settings) -> ProcessFacts:
         return ProcessFacts(asked=True, problem=str(error))
     restarts = sum(max(0, _starts(places, name) - 1) for name in states)
     return ProcessFacts(asked=True, states={name: one.state for name, one in states.items()}, restarts=restarts)
+
+
+def supervised_home(settings: Settings) -> Path | None:
+    """Return the Dagster home of the platform that runs on this data folder, None where none was started."""
+    named = dagster_home()
+    made = settings.data_dir.absolute() / "dagster"
+    return named if named is not None or not Places.of(settings.data_dir).process_file.exists() else made
 
 
 def _starts(places: Places, name: str) -> int:

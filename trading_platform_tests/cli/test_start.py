@@ -21,6 +21,7 @@ from trading_platform_tests.supervision.installed import Installed
 from trading_platform_tests.supervision.rig import wait_for
 
 
+@pytest.mark.timeout(900)
 def test_one_platform_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Installed(tmp_path)
     for name, value in here.environment.items():

@@ -11,12 +11,13 @@ from trading_platform.settings import IsolatedSettings
 from trading_platform.supervision.orphans import orphans
 from trading_platform.supervision.processes import end_processes
 from trading_platform.supervision.status import plan_of as plan_kept
-from trading_platform.supervision.status import process_facts, status_of
+from trading_platform.supervision.status import process_facts, status_of, supervised_home
 from trading_platform_tests.health.made import engine_values
 from trading_platform_tests.supervision.rig import places_in, small, supervised, tell, wait_for
 
 
-def test_every_process_is_told(tmp_path: Path) -> None:
+def test_every_process_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
     settings = IsolatedSettings(data_dir=tmp_path / "data")
     with pytest.raises(NotRunning):
         status_of(settings)
@@ -42,6 +43,7 @@ def test_every_process_is_told(tmp_path: Path) -> None:
         assert "logs daemon" in rows["daemon"].says
         assert (rows["valkey"].state, rows["valkey"].pid) == ("STOPPED", None)
         assert plan_kept(settings).names == tuple(rows)
+        assert supervised_home(settings) == tmp_path / "data" / "dagster"
         facts = process_facts(settings)
         assert facts.states == {"feed": "STARTING", "engine": "STARTING", "daemon": "FATAL", "valkey": "STOPPED"}
         os.kill(control.pid(), signal.SIGKILL)
@@ -49,3 +51,4 @@ def test_every_process_is_told(tmp_path: Path) -> None:
         end_processes(list(orphans(places)), 10.0)
     places.process_file.unlink()
     assert not process_facts(settings).asked
+    assert supervised_home(settings) is None
