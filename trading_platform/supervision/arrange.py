@@ -96,7 +96,7 @@ def _dagster(settings: Settings, places: Places) -> list[Service]:
     web = (str(tools / "dagster-webserver"), "-w", workspace, "-h", "127.0.0.1", "-p", str(settings.webserver_port))
     daemon = (str(tools / "dagster-daemon"), "run", "-w", workspace)
     return [
-        Service(name=CODE_SERVER, command=code, log=places.log(CODE_SERVER), grouped=True),
+        Service(name=CODE_SERVER, command=code, log=places.log(CODE_SERVER), stop_seconds=60, grouped=True),
         Service(name=WEBSERVER, command=web, log=places.log(WEBSERVER)),
         Service(name=DAEMON, command=daemon, log=places.log(DAEMON), stop_seconds=30),
     ]

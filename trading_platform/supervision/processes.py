@@ -24,6 +24,12 @@ _PREPARE = "trading_platform.orchestration.instance"
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 20
 
+_ENVIRONMENT = {
+    "PYTHONUNBUFFERED": "1",
+    # how long Dagster's code server waits for its last calls; a minute where nothing says otherwise
+    "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5",
+}
+
 # only the command login needs it
 _NOT_FOR_CHILDREN = ("TP_KITE_API_SECRET",)
 
@@ -68,7 +74,7 @@ def start_supervisor(places: Places, plan: Plan, home: Path) -> Control:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            env=inherited | {"PYTHONUNBUFFERED": "1"} | plan.environment,
+            env=inherited | _ENVIRONMENT | plan.environment,
             start_new_session=True,
             umask=0o077,
         )

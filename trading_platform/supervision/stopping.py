@@ -19,8 +19,8 @@ _POLL_SECONDS = 0.05
 _GRACE_SECONDS = 10.0
 _OFFSPRING_SECONDS = 15.0
 
-_AGAIN_SECONDS = 1.0
-"""After a first SIGTERM Dagster's code server takes no calls any more, and waits for ever; a second one ends it."""
+_AGAIN_SECONDS = 3.0
+"""After a first SIGTERM Dagster's code server takes no calls any more, and may wait for ever; another one ends that."""
 
 Say = Callable[[str], None]
 
@@ -55,12 +55,12 @@ def stop_one(places: Places, control: Control, name: str) -> list[str]:
     control.stop(name)
     plan = read_plan(places)
     limit = _GRACE_SECONDS + (0 if plan is None else plan.service(name).stop_seconds)
-    begun, again = elapsed_ns(), name == CODE_SERVER
+    begun, again = elapsed_ns(), _AGAIN_SECONDS if name == CODE_SERVER else float("inf")
     while (state := control.state(name)).state not in ENDED:
         waited = (elapsed_ns() - begun) / NS_PER_SECOND
-        if again and waited > _AGAIN_SECONDS:
+        if waited > again:
             control.ask_again(name)
-            again = False
+            again += _AGAIN_SECONDS
         if waited > limit:
             return [f"{name} (process {state.pid}) does not end"]
         pause(_POLL_SECONDS)
