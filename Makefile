@@ -7,11 +7,11 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v >/dev/null 2>
 PYTHON := $(or $(PYTHON),python3)
 ARGS ?=
 SEEDS ?= 200
-# of pytest; 0 runs the tests in one, for a debugger
-PROCESSES ?= 2
+# of pytest, one more than the cores of a small machine: many tests wait; 0 runs them in one, for a debugger
+PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test format lint types contracts unit bounds docs pages screenshots bench torture fuzz kiteconnectjs lock clean
+.PHONY: help setup demo test format lint types contracts unit bounds checked docs pages screenshots bench torture fuzz kiteconnectjs lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -32,7 +32,10 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## trade a session through everything and open the Dagster UI; ARGS=--once ends by itself
 	$(BIN)/trading-platform demo $(ARGS)
 
-test: setup format lint types contracts docs bounds unit  ## format, lint, types, import contracts, docs, all tests
+test: setup  ## format, lint, types, import contracts, docs, all tests
+	@# one core compiles kernels with bounds checks meanwhile
+	$(MAKE) --jobs=2 --output-sync=target checked format lint types contracts docs
+	$(MAKE) bounds unit
 
 format:
 	$(BIN)/ruff format --check .
@@ -47,10 +50,12 @@ contracts:
 	$(BIN)/lint-imports
 
 # kernels do not check bounds by themselves: their tests run a second time with the checks compiled in
-bounds:
-	@# compiled once, before both processes of pytest want the same kernels
-	NUMBA_BOUNDSCHECK=1 $(BIN)/trading-platform warmup
+bounds: checked
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(PROCESSES) trading_platform_tests/calc trading_platform_tests/wire
+
+# compiled once, before all processes of pytest want the same kernels
+checked:
+	NUMBA_BOUNDSCHECK=1 $(BIN)/trading-platform warmup
 
 unit:
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(ARGS)

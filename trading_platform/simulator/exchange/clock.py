@@ -8,6 +8,9 @@ from trading_platform.market.clock import NS_PER_SECOND, Clock, pause_async
 _TOO_SHORT_SECONDS = 0.0005
 """Below this a pause costs more time than it is meant to take."""
 
+_LATE_SECONDS = 0.02
+"""Who is later than this lets others go first: a socket that catches up must not starve the rest."""
+
 _MOST_AHEAD_SECONDS = 0.25
 """How far, in real seconds, time may be ahead of a message that belongs to it, where it waits for messages."""
 
@@ -55,8 +58,9 @@ class ExchangeClock:
     async def until(self, target_ns: int) -> None:
         """Wait for a moment; one that has passed or is about to is not waited for."""
         await self._started.wait()
-        if self._clock is not None and (seconds := self._clock.real_seconds_until(target_ns)) > _TOO_SHORT_SECONDS:
-            await pause_async(seconds)
+        seconds = (target_ns - self.now_ns()) / NS_PER_SECOND / self._rate
+        if seconds > _TOO_SHORT_SECONDS or seconds < -_LATE_SECONDS:
+            await pause_async(max(seconds, 0.0))
 
     def published(self) -> dict[str, int | float | bool]:
         """Return what another process on this machine needs to follow the same time.

@@ -18,8 +18,8 @@ from trading_platform.wire.kite_packets import Ticks
 
 _APART_NS = int(FRAME_SPACING_MS * NS_PER_MS)
 _END_OF_TIME = 2**63 - 1
-_PIECE_PACKETS = 200
-"""So many rows of a steady market are made at once: more would hold up what other sockets are due."""
+_PIECE_PACKETS, _PIECE_NS = 200, 33 * NS_PER_MS
+"""Rows of a steady market are made in pieces, so that no socket waits for all of another's; small ones cost more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,10 @@ class Stream:
             ]
         slots = self._pace.packets_per_second
         slot_ns = NS_PER_SECOND // slots
-        size = self._pace.packets_per_frame * max(1, _PIECE_PACKETS // self._pace.packets_per_frame)  # whole frames
-        pieces = max(1, -(-int(np.count_nonzero(self._modes)) // size))
+        wanted, frame = int(np.count_nonzero(self._modes)), self._pace.packets_per_frame
+        most = max(1, min(-(-wanted // _PIECE_PACKETS), slot_ns // _PIECE_NS))
+        size = max(1, -(-wanted // (most * frame))) * frame  # whole frames
+        pieces = max(1, -(-wanted // size))
         piece_ns = slot_ns // pieces
         # the last one takes what is subscribed meanwhile
         parts = [slice(size * piece, size * (piece + 1) if piece < pieces - 1 else None) for piece in range(pieces)]

@@ -64,3 +64,19 @@ def test_where_sending_takes_longer_than_the_rate_allows_time_waits() -> None:
     assert published["epoch_ns"] == BEGIN + 250_020 * SECOND
     clock.wait_for(clock.now_ns() + SECOND)
     assert clock.published()["anchor_ns"] == published["anchor_ns"]
+
+
+def test_who_is_late_lets_others_go_first() -> None:
+    clock = ExchangeClock(BEGIN, 1.0)
+    turns: list[str] = []
+
+    async def catch_up(name: str) -> None:
+        for _ in range(3):
+            await clock.until(BEGIN - SECOND)
+            turns.append(name)
+
+    async def both() -> None:
+        await asyncio.gather(catch_up("a"), catch_up("b"))
+
+    asyncio.run(both())
+    assert turns == ["a", "b"] * 3
