@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 import requests
 import websocket
+from websockets.asyncio.server import ServerConnection
 
 from trading_platform.simulator.exchange.sent import BINARY, TEXT, read_sent
 from trading_platform.simulator.exchange.server import Options
+from trading_platform.simulator.exchange.sockets import Sockets
 from trading_platform.simulator.exchange.stream import Pace
 from trading_platform_tests.simulator.exchange.offered import MINUTES, Running, running
 from trading_platform_tests.simulator.made_bars import OTHER, START, STOCK
@@ -34,6 +37,20 @@ def test_a_bad_token_is_refused_on_the_upgrade() -> None:
             connect(exchange)
         assert requests.delete(f"{exchange.addresses.rest}/simulator/faults", timeout=5).ok
         connect(exchange).close()
+
+
+def test_small_messages_wait_for_no_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    handle, undelayed = Sockets._handle, []
+
+    async def look(self: Sockets, connection: ServerConnection) -> None:
+        accepted = connection.transport.get_extra_info("socket")
+        undelayed.append(bool(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+        await handle(self, connection)
+
+    monkeypatch.setattr(Sockets, "_handle", look)
+    with running(Options()) as exchange:
+        connect(exchange).close()
+    assert undelayed == [True]
 
 
 def test_a_key_has_three_sockets_of_three_thousand_instruments() -> None:
