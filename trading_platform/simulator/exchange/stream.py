@@ -82,7 +82,9 @@ class Stream:
         """Yield what instruments showed last, in their modes; what has never been seen is left out."""
         places = self._market.places(np.array(tokens, np.int64))
         places = places[places != UNKNOWN]
-        indices = self._market.latest(places, self._clock.now_second() - 1)
+        # never later than the frame that comes next: a socket that is behind must not see a price before its time
+        second = min(self._clock.now_ns(), self.due_ns) // NS_PER_SECOND
+        indices = self._market.latest(places, second - 1)
         yield from self._encoded(self._with_modes(self._market.rows(indices[indices != UNKNOWN])))
         if self._pace.yesterday_second is not None:
             rows = self._market.yesterday(places[indices == UNKNOWN], self._pace.yesterday_second)

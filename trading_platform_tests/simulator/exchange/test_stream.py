@@ -1,5 +1,6 @@
 import asyncio
 
+from trading_platform.market.clock import pause
 from trading_platform.simulator.exchange.clock import ExchangeClock
 from trading_platform.simulator.exchange.market import Market
 from trading_platform.simulator.exchange.stream import Pace, Stream
@@ -91,3 +92,22 @@ def test_before_its_first_tick_an_instrument_shows_yesterday_only_when_told_to()
     (frame,) = stream(text, Pace(yesterday_second=START - 70_000), speed=1.0).last_ticks((OTHER,))
     (tick,) = official_ticks(frame)
     assert (tick["last_price"], tick["last_trade_time"].timestamp()) == (PREVIOUS_CLOSE, START - 70_000)
+
+
+def test_the_last_tick_of_a_socket_that_is_behind_is_not_ahead_of_its_next_frame() -> None:
+    one = stream(full(STOCK), speed=1e6)
+
+    async def ask_late() -> tuple[list[bytes], list[bytes], bytes]:
+        frames = one.frames()
+        following = asyncio.ensure_future(anext(frames))
+        await asyncio.sleep(0)
+        one._clock.start()
+        # the loop is held up: a thousand simulated seconds and more go by before the first frame is sent
+        pause(0.002)
+        before = list(one.last_ticks((STOCK,)))
+        first = await following
+        return before, list(one.last_ticks((STOCK,))), first
+
+    before, after, first = asyncio.run(ask_late())
+    assert before == []
+    assert {tick.second for frame in after for tick in naive_ticks(frame)} <= {naive_ticks(first)[0].second}
