@@ -26,8 +26,10 @@ from trading_platform.calc.pass_layout import (
     PHASES,
     REVISION,
     SLOT_FIELDS,
+    SLOTS,
     STATUS,
     TOUCHED,
+    BarFlag,
     Counter,
     Memory,
     long_at,
@@ -40,6 +42,7 @@ from trading_platform.wire.records import BAR, Rows
 Indices = NDArray[np.int64]
 
 NS_PER_MINUTE = 60 * NS_PER_SECOND
+_FIRST_AFTER_GAP, _GAP_AGAIN = int(BarFlag.AFTER_GAP), int(BarFlag.GAP_AGAIN)
 _LEAD_NS = LATENESS_SECONDS * NS_PER_SECOND
 """Packets that the exchange stamped so long before the last one came may have been under way, and are lost too."""
 
@@ -68,9 +71,10 @@ def begin_gap(memory: Memory, rows: Indices, since_ns: int) -> Rows:
     since_ns -= _LEAD_NS
     since, away = since_ns / NS_PER_SECOND, state[rows, AWAY_SINCE]
     state[rows, AWAY_SINCE] = np.where(away > 0.0, np.minimum(away, since), since)
-    state[rows, AFTER_GAP] = 1.0
+    first = since_ns // NS_PER_MINUTE
+    reopened = _await_volume(memory, rows, first)
     memory.counters[Counter.GAPS] += 1
-    return _mark(memory, rows, since_ns // NS_PER_MINUTE, int(memory.scalars[NEXT_MINUTE]) - 1)
+    return np.concatenate([reopened, _mark(memory, rows, first, int(memory.scalars[NEXT_MINUTE]) - 1)])
 
 
 def end_gap(memory: Memory, rows: Indices, until_ns: int) -> Rows:
@@ -85,9 +89,34 @@ def end_gap(memory: Memory, rows: Indices, until_ns: int) -> Rows:
 
 def name_gap(memory: Memory, rows: Indices, from_ns: int, until_ns: int) -> Rows:
     """Note a gap that is over; return the bars of it that were closed, flagged."""
-    memory.state[rows, AFTER_GAP] = 1.0
+    first = (from_ns - _LEAD_NS) // NS_PER_MINUTE
+    reopened = _await_volume(memory, rows, first)
     memory.counters[Counter.GAPS] += 1
-    return _mark(memory, rows, (from_ns - _LEAD_NS) // NS_PER_MINUTE, (until_ns - 1) // NS_PER_MINUTE)
+    return np.concatenate([reopened, _mark(memory, rows, first, (until_ns - 1) // NS_PER_MINUTE)])
+
+
+def _await_volume(memory: Memory, rows: Indices, first: int) -> Rows:
+    """Note that the next volume is the first one after this gap; return closed bars that it changes.
+
+    A bar from minute `first` on that holds the first volume after an earlier gap holds that and no more: this gap began
+    within it, and what is lost now stands in a bar that is still to come.
+    """
+    state = memory.state
+    state[rows, AFTER_GAP] = 1.0
+    found = [np.zeros(0, BAR.dtype)]
+    for number in range(SLOTS):
+        slot = minute_at(number)
+        ended = (state[rows, slot + FLAGS].astype(np.int64) & _FIRST_AFTER_GAP > 0) & (
+            state[rows, slot + MINUTE] >= first
+        )
+        chosen = rows[ended & (state[rows, slot + STATUS] != EMPTY)]
+        flags = state[chosen, slot + FLAGS].astype(np.int64)
+        state[chosen, slot + FLAGS] = flags & ~_FIRST_AFTER_GAP | _GAP_AGAIN
+        closed = chosen[state[chosen, slot + STATUS] == CLOSED]
+        state[closed, slot + REVISION] = np.minimum(state[closed, slot + REVISION] + 1.0, MAX_REVISION)
+        found.append(_written(memory, closed[state[closed, slot + KIND] != OUTSIDE], slot, 1))
+    written = np.concatenate(found)
+    return written[np.argsort(written["start"], kind="stable")]
 
 
 def _mark(memory: Memory, rows: Indices, first: int, last: int) -> Rows:

@@ -29,6 +29,7 @@ class BarFlag(IntFlag):
     NO_VOLUME = 32  # no packet carried a volume
     AFTER_GAP = 64  # holds the first volume after a gap: what was traded meanwhile stands in it, unless reconciled
     RECONCILED = 128  # prices and volume are those of the exchange's candles; GAP stays set and says why
+    GAP_AGAIN = 256  # held the first volume after a gap, then another gap began: what that one lost comes later
 
 
 class Counter(IntEnum):

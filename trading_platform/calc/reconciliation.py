@@ -28,7 +28,7 @@ from trading_platform.wire.kite_layout import Segment
 from trading_platform.wire.records import BAR, Rows
 
 _GAP, _AFTER_GAP, _RECONCILED = int(BarFlag.GAP), int(BarFlag.AFTER_GAP), int(BarFlag.RECONCILED)
-_NO_VOLUME = int(BarFlag.NO_VOLUME)
+_NO_VOLUME, _GAP_AGAIN = int(BarFlag.NO_VOLUME), int(BarFlag.GAP_AGAIN)
 
 
 def reconcile(memory: Memory, held: GapBars, block: CandleBlock) -> Rows:
@@ -54,7 +54,9 @@ class _Instrument:
         self._is_index = self._token & 0xFF == Segment.INDICES
         # bars that hold the first volume after a gap, from the next one on
         self._after_gap = sorted(
-            start for (interval, start), bar in bars.items() if interval == 1 and int(bar["flags"]) & _AFTER_GAP
+            start
+            for (interval, start), bar in bars.items()
+            if interval == 1 and int(bar["flags"]) & (_AFTER_GAP | _GAP_AGAIN)
         )
         self._added = 0.0  # volume that candles gave and that no other bar has given up for it yet
 
@@ -88,9 +90,10 @@ class _Instrument:
         if self._revise(1, start, candles):
             self._added += self._volume_of(1, start) - before
         if self._after_gap and self._after_gap[0] == start:
-            # the gap is whole: what is left is what candles and packets differ by
             self._after_gap.pop(0)
-            self._count_rest()
+            # the gap is whole: what is left is what candles and packets differ by, unless the next one began here
+            if self._added < 0.0 or int(self._bars[1, start]["flags"]) & _AFTER_GAP:
+                self._count_rest()
 
     def _take_long(self, start: int, candles: list[Candle]) -> None:
         self._revise(LONG_MINUTES, start, candles)

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-SNAPSHOT, GAP, RECEIVE_TIME, REVISED, VOLUME_FELL, NO_VOLUME, AFTER_GAP = 1, 2, 4, 8, 16, 32, 64
+SNAPSHOT, GAP, RECEIVE_TIME, REVISED, VOLUME_FELL, NO_VOLUME, AFTER_GAP, GAP_AGAIN = 1, 2, 4, 8, 16, 32, 64, 256
 Packet = tuple[int, float, int | None, int | None]
 Row = tuple[Any, ...]
 
@@ -101,6 +101,7 @@ class NaiveSession:
             book.gaps.append([since, until])
             book.after_gap = True
         first = math.floor(since / 60)
+        self.begin_again(first)
         for number in range(first, self.next_minute):
             for token, book in self.books.items():
                 minute = book.minutes.get(number)
@@ -115,6 +116,17 @@ class NaiveSession:
                     book.longer_flags[start] |= GAP
                     book.longer_closed[start] += 1
                     self.write_longer(book, token, start)
+
+    def begin_again(self, first: int) -> None:
+        """A gap that begins where an earlier one's volume came: the bar holds that, but not what is lost now."""
+        every = [(number, token) for token, book in self.books.items() for number in book.minutes if number >= first]
+        for number, token in sorted(every, key=lambda one: one[0]):
+            minute = self.books[token].minutes[number]
+            if minute.flags & AFTER_GAP:
+                minute.flags = minute.flags & ~AFTER_GAP | GAP_AGAIN
+                minute.revision += minute.closed
+                if minute.closed and minute.kind >= 0:
+                    self.write(token, 1, number, minute)
 
     def finish(self) -> None:
         open_minutes = [m for book in self.books.values() for m, minute in book.minutes.items() if not minute.closed]

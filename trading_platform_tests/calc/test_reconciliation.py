@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from trading_platform.calc.pass_layout import CLOSED_VOLUME, DAY_VOLUME, BarFlag
@@ -506,7 +506,7 @@ def recorded(made: Made) -> Feeding:
             feeding.control(ControlType.DISCONNECTED, now_ns, socket=1, last_ns=(OPEN + what) * NS)
         else:
             feeding.subscribe((CASH,), now_ns, socket=1)
-            times = {"from_ns": (OPEN + what[0]) * NS, "until_ns": (OPEN + what[1]) * NS}
+            times = {"from_ns": (OPEN + what[0]) * NS, "until_ns": now_ns}
             feeding.control(ControlType.GAP, now_ns, socket=1, tokens=[CASH], **times)
     feeding.beat(OPEN + SPAN + 30)
     return feeding
@@ -530,8 +530,15 @@ def with_candles(made: Made, at_once: int) -> Feeding:
 QUICK = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
+# a gap that begins in the minute that ended the one before: what it lost comes five minutes later
+ONE_GAP_ENDS_WHERE_ANOTHER_BEGINS = Made(
+    [(0, 100.0, 1), (2, 100.0, 1), (3, 100.0, 1), (300, 100.0, 1)], [(0, 1), (2, 3)], False
+)
+
+
 @QUICK
 @given(days(), st.integers(1, 3))
+@example(ONE_GAP_ENDS_WHERE_ANOTHER_BEGINS, 1)
 def test_after_reconciliation_bars_are_those_of_the_exchange(made: Made, at_once: int) -> None:
     result = with_candles(made, at_once).run()
     for minutes in (1, 5):
