@@ -47,7 +47,7 @@ from trading_platform.calc.pass_layout import (
 )
 
 GAP_FLAG, NO_VOLUME_FLAG, REVISED_FLAG = int(BarFlag.GAP), int(BarFlag.NO_VOLUME), int(BarFlag.REVISED)
-_RECONCILED = int(BarFlag.RECONCILED)
+_RECONCILED, _AFTER_GAP, _GAP_AGAIN = int(BarFlag.RECONCILED), int(BarFlag.AFTER_GAP), int(BarFlag.GAP_AGAIN)
 MAX_REVISION = 255.0
 
 
@@ -224,6 +224,7 @@ def _fold_into_long(longer: Row, slot: Row) -> None:
         longer[LAST_MINUTE] = minute
         longer[REVISION] = 0.0
         longer[STATUS] = RUNNING
+        longer[FLAGS] = float(_long_flags(slot))
         return
     _merge_prices(longer, slot)
     longer[VOLUME] = _sum_known(longer[VOLUME], slot[VOLUME])
@@ -249,7 +250,14 @@ def _merge_prices(longer: Row, slot: Row) -> None:
     if slot[MINUTE] >= longer[LAST_MINUTE]:
         longer[LAST_MINUTE] = slot[MINUTE]
         longer[CLOSE] = slot[CLOSE]
-    longer[FLAGS] = float(int(longer[FLAGS]) | int(slot[FLAGS]))
+    longer[FLAGS] = float(int(longer[FLAGS]) | _long_flags(slot))
+
+
+@inner_kernel
+def _long_flags(slot: Row) -> int:
+    """Return what a minute's flags say of its five minutes; the order of gaps within a minute is left out."""
+    flags = int(slot[FLAGS])
+    return flags - _GAP_AGAIN | _AFTER_GAP if flags & _GAP_AGAIN else flags
 
 
 @inner_kernel

@@ -278,7 +278,7 @@ class NaiveSession:
         volumes = [part.volume for part in parts if part.volume is not None]
         flags = book.longer_flags[start]
         for part in parts:
-            flags |= part.flags
+            flags |= part.flags & ~GAP_AGAIN | (AFTER_GAP if part.flags & GAP_AGAIN else 0)
         revision = book.longer_closed[start]
         flags |= REVISED if start in book.longer_late else 0
         flags |= 0 if volumes else NO_VOLUME
