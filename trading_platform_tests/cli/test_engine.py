@@ -25,6 +25,7 @@ from trading_platform.storage.record_source import JournalRecords
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.streaming.recorder import Recorder
 from trading_platform.wire import redis_keys
+from trading_platform_tests.as_command import as_command
 from trading_platform_tests.session_data import SESSION, SHARD, SessionData, make_session
 from trading_platform_tests.torture.outcome import differences, replayed, state_differences
 
@@ -414,14 +415,12 @@ def test_a_foreign_stream_of_frames_ends_the_engine_with_its_name(place: Place) 
 
 
 @pytest.mark.parametrize(("session", "says"), [("2030-01-01", "2030"), ("2026-01-26", "Republic Day")])
-def test_a_date_that_is_no_session_is_refused_by_name(session: str, says: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "trading_platform", "engine", "--session", session],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def test_a_date_that_is_no_session_is_refused_by_name(
+    session: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TP_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # pytest's own handlers stay
+    done = as_command("engine", "--session", session)
     assert done.returncode == 2
     assert says in done.stderr
 

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from trading_platform.storage.journal import JournalWriter
+from trading_platform_tests.as_command import as_command
 from trading_platform_tests.session_data import SESSION, SHARD, make_session
 
 
@@ -18,12 +19,16 @@ def journal(tmp_path: Path) -> Path:
 
 
 def replay(journal: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return as_command("replay", str(journal), "--out", str(out), *options)
+
+
+def replay_afresh(journal: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "trading_platform", "replay", str(journal), "--out", str(out), *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_two_processes_give_the_same_digest_and_the_same_files(journal: Path, tmp_path: Path) -> None:
-    first, second = (replay(journal, tmp_path / name, "--json") for name in ("a", "b"))
+    first, second = (replay_afresh(journal, tmp_path / name, "--json") for name in ("a", "b"))
     assert first.returncode == second.returncode == 0, first.stderr
     one, two = orjson.loads(first.stdout), orjson.loads(second.stdout)
     assert one["digest"] == two["digest"]

@@ -1,11 +1,10 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import orjson
 import pytest
 
 from trading_platform.storage.journal import JournalWriter
+from trading_platform_tests.as_command import as_command
 from trading_platform_tests.session_data import SESSION, SHARD, make_session
 
 DATA = make_session(3, minutes=6)
@@ -19,8 +18,7 @@ def journal(tmp_path: Path) -> Path:
 
 
 def verify(journal: Path) -> tuple[int, dict[str, object], str]:
-    command = [sys.executable, "-m", "trading_platform", "verify", str(journal), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = as_command("verify", str(journal), "--json")
     return done.returncode, orjson.loads(done.stdout), done.stderr
 
 
