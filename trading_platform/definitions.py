@@ -19,6 +19,7 @@ from trading_platform.orchestration.check_backup import backup_check
 from trading_platform.orchestration.freshness import with_freshness
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
 from trading_platform.orchestration.job_compact_lake import compact_lake_job
+from trading_platform.orchestration.job_debug_pipeline import debug_pipeline_job
 from trading_platform.orchestration.job_health import HEALTH, health_asset_check, health_check_job
 from trading_platform.orchestration.job_migrate_redis import migrate_redis_job
 from trading_platform.orchestration.job_prune_runs import prune_runs_job
@@ -66,12 +67,8 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
     resources = {**platform_resources(settings), **overrides}
     jobs = [
         *platform_jobs([*ASSETS, *CHECKS], resources),
-        migrate_redis_job(settings.data_dir),
-        backup_data_job(settings),
-        restore_data_job(settings),
+        *_operation_jobs(settings),
         health_check_job(settings_now),
-        compact_lake_job(settings),
-        prune_runs_job(settings),
         *day_jobs(settings, [*ASSETS, *CHECKS], resources),
     ]
     by_name = {job.name: job for job in jobs}
@@ -101,6 +98,17 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         resources=resources,
         executor=dg.in_process_executor,
     )
+
+
+def _operation_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    return [
+        migrate_redis_job(settings.data_dir),
+        backup_data_job(settings),
+        restore_data_job(settings),
+        compact_lake_job(settings),
+        prune_runs_job(settings),
+        debug_pipeline_job(settings),
+    ]
 
 
 def _same(settings: Settings) -> Settings:

@@ -141,6 +141,10 @@ class ChildFailed(PlatformError):
     """A process that we started ended badly; the message holds the end of its log."""
 
 
+class BadQuestion(PlatformError):
+    """A question about an instrument that names a symbol, session, time or pattern that there is not."""
+
+
 class CannotLook(PlatformError):
     """Something whose health was asked for cannot be read."""
 

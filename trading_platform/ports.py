@@ -97,7 +97,8 @@ class TableStore(Protocol):
 class LivePosition:
     """How far a session's live outputs reach: the last record, what was written up to it, and whether more may come.
 
-    `last_closed` is the end of the last closed five-minute interval, seconds since the epoch.
+    `last_closed` is the end of the last closed five-minute interval, seconds since the epoch; `received_ns` is the
+    receive time of the last record, None where nothing says it.
     """
 
     record: int
@@ -107,6 +108,7 @@ class LivePosition:
     signals: int
     last_closed: int
     closed: bool
+    received_ns: int | None = None
 
 
 class LiveOutputs(Protocol):

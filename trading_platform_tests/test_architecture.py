@@ -56,6 +56,17 @@ PROVEN_ELSEWHERE = {
     "storage/migration/context.py": "storage/migration/test_planning.py",
     "storage/migration/copies.py": "storage/migration/test_running.py",
     "storage/migration/settling.py": "storage/migration/test_undoing.py",
+    # the parts of a look at one instrument are proven by what it shows and finds
+    "inspection/baseline_used.py": "inspection/test_debug.py",
+    "inspection/bars_seen.py": "inspection/test_debug.py",
+    "inspection/events.py": "inspection/test_debug.py",
+    "inspection/lake_side.py": "inspection/test_debug.py",
+    "inspection/names.py": "inspection/test_debug.py",
+    "inspection/redis_side.py": "inspection/test_debug.py",
+    "inspection/report.py": "inspection/test_debug.py",
+    "inspection/standing.py": "inspection/test_debug.py",
+    "inspection/trace.py": "inspection/test_debug.py",
+    "inspection/page.py": "cli/test_debug.py",
     # what only the pass calls is compiled without an entry from Python, and proven through it
     "calc/kernel.py": "calc/test_averages.py",
     "calc/bars.py": "calc/test_session_reference.py",

@@ -18,6 +18,7 @@ JOBS = {
     "backup_data",
     "restore_data",
     "migrate_redis",
+    "debug_pipeline",
     "health_check",
     "compact_lake",
     "prune_runs",

@@ -7,15 +7,14 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from trading_platform.batch.record_loop import Limit, feed_records
 from trading_platform.calc.patterns.catalogue import PATTERNS
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.errors import MissingInput
 from trading_platform.ports import RecordSource
-from trading_platform.wire.journal_records import RecordBatch
 from trading_platform.wire.lake_tables import MOMENT
 from trading_platform.wire.records import BAR, INDICATOR, SIGNAL, Rows, Schema
 
-READ_BYTES = 8_000_000
 _SECONDS = ("start", "formed_at", "confirmed_at")
 
 
@@ -50,13 +49,7 @@ def replay_session(
     """
     state = SessionPass(session, source.blob, tolerant=tolerant)
     parts: dict[Schema, list[Rows]] = {BAR: [], INDICATOR: [], SIGNAL: []}
-    while until is None or state.position < until:
-        batch = source.read(state.position, READ_BYTES, 0.0)
-        if not len(batch):
-            break
-        if until is not None and batch.last_number > until:
-            batch = RecordBatch(batch.buffer, batch.table[batch.table["number"] <= until])
-        produced = state.feed(batch)
+    for _, produced in feed_records(state, source, Limit(number=until)):
         for schema, rows in ((BAR, produced.bars), (INDICATOR, produced.indicators), (SIGNAL, produced.signals)):
             parts[schema].append(rows)
         if progress:
@@ -69,7 +62,7 @@ def replay_session(
 def _result(state: SessionPass, rows: dict[Schema, Rows]) -> ReplayResult:
     day = state.instruments
     symbols = {} if day is None else {one.token: one.tradingsymbol for one in day.instruments}
-    frames = {schema: _frame(schema, found, state.session, symbols) for schema, found in rows.items()}
+    frames = {schema: frame_of_rows(schema, found, state.session, symbols) for schema, found in rows.items()}
     return ReplayResult(
         session=state.session,
         bars=frames[BAR].with_columns(pl.col("volume").cast(pl.Int64)),
@@ -85,7 +78,8 @@ def _result(state: SessionPass, rows: dict[Schema, Rows]) -> ReplayResult:
     )
 
 
-def _frame(schema: Schema, rows: Rows, session: date, symbols: dict[int, str]) -> pl.DataFrame:
+def frame_of_rows(schema: Schema, rows: Rows, session: date, symbols: dict[int, str]) -> pl.DataFrame:
+    """Return rows as the lake's readers know them: with session, symbol, names of patterns and moments in IST."""
     names = schema.dtype.names or ()
     columns = {name: pl.Series(name, np.ascontiguousarray(rows[name])) for name in names}
     frame = pl.DataFrame(columns).with_columns(

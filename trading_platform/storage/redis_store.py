@@ -10,7 +10,7 @@ from trading_platform.errors import BlockFormatError, StoreUnavailable
 from trading_platform.ports import LivePosition
 from trading_platform.wire import redis_keys
 from trading_platform.wire.blocks import content_hash
-from trading_platform.wire.records import BAR, INDICATOR, SIGNAL, Rows, Schema, unpack_rows
+from trading_platform.wire.records import BAR, FEATURE, INDICATOR, LATEST, SIGNAL, Rows, Schema, unpack_rows
 
 _PAGE = 1000
 _CURRENT = {"baseline": redis_keys.baseline_current, "seeds": redis_keys.seeds_current}
@@ -25,21 +25,25 @@ class RedisStore:
 
     def position(self, session: date) -> LivePosition | None:
         """Return how far the outputs reach, None when nothing of the session is held."""
-        fields = self._ask("HGETALL", redis_keys.position(self._shard, session))
-        if not fields:
-            return None
+        return _position(session, self._ask("HGETALL", redis_keys.position(self._shard, session)))
+
+    def position_and_latest(self, session: date, token: int) -> tuple[LivePosition | None, Rows]:
+        """Return how far the outputs reach and the `latest` row of an instrument then, none when there is none."""
         try:
-            return LivePosition(
-                record=int(fields[b"record"]),
-                features_digest=fields[b"features_digest"].decode("ascii"),
-                bars=int(fields[b"bars"]),
-                indicators=int(fields[b"indicators"]),
-                signals=int(fields[b"signals"]),
-                last_closed=int(fields[b"last_closed"]),
-                closed=fields[b"state"] == b"closed",
-            )
-        except (KeyError, ValueError) as error:
-            raise BlockFormatError(f"the position of {session} in Redis is not one that we write: {error!r}") from error
+            with self._client.pipeline(transaction=True) as pipe:
+                pipe.execute_command("HGETALL", redis_keys.position(self._shard, session))
+                pipe.execute_command("HGET", redis_keys.latest(self._shard, session), token)
+                fields, block = pipe.execute()
+        except redis.RedisError as error:
+            raise _unavailable("HGETALL", error) from error
+        latest = np.zeros(0, LATEST.dtype) if block is None else unpack_rows(LATEST, block)
+        return _position(session, fields), latest
+
+    def read_features(self, session: date) -> dict[tuple[int, int], Rows]:
+        """Return the rows of each pulse that is kept, by the record and part of its entry."""
+        entries = self._entries(redis_keys.features(self._shard, session))
+        found = {entry: fields.get(b"features", b"") for entry, fields in entries}
+        return {_record_and_part(entry): unpack_rows(FEATURE, block) for entry, block in found.items()}
 
     def read_bars(self, session: date) -> tuple[Rows, Rows]:
         """Return all rows of bars and of indicators, in the order in which they were written."""
@@ -96,9 +100,35 @@ class RedisStore:
         try:
             return self._client.execute_command(*command)
         except redis.RedisError as error:
-            raise StoreUnavailable(
-                f"Redis did not answer {command[0]}: {error}; start it, or mend TP_REDIS_URL"
-            ) from error
+            raise _unavailable(command[0], error) from error
+
+
+def _unavailable(command: str, error: redis.RedisError) -> StoreUnavailable:
+    return StoreUnavailable(f"Redis did not answer {command}: {error}; start it, or mend TP_REDIS_URL")
+
+
+def _position(session: date, fields: dict[bytes, bytes]) -> LivePosition | None:
+    if not fields:
+        return None
+    received_ns = fields.get(b"received_ns")
+    try:
+        return LivePosition(
+            record=int(fields[b"record"]),
+            features_digest=fields[b"features_digest"].decode("ascii"),
+            bars=int(fields[b"bars"]),
+            indicators=int(fields[b"indicators"]),
+            signals=int(fields[b"signals"]),
+            last_closed=int(fields[b"last_closed"]),
+            closed=fields[b"state"] == b"closed",
+            received_ns=None if received_ns is None else int(received_ns),
+        )
+    except (KeyError, ValueError) as error:
+        raise BlockFormatError(f"the position of {session} in Redis is not one that we write: {error!r}") from error
+
+
+def _record_and_part(entry: bytes) -> tuple[int, int]:
+    record, _, part = entry.partition(b"-")
+    return int(record), int(part)
 
 
 def _joined(schema: Schema, entries: list[tuple[bytes, dict[bytes, bytes]]], field: bytes) -> Rows:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 import redis
 
@@ -12,7 +13,7 @@ from trading_platform.ports import LivePosition
 from trading_platform.storage.redis_manager import RedisManager
 from trading_platform.storage.redis_store import RedisStore
 from trading_platform.wire import redis_keys
-from trading_platform.wire.records import BAR, INDICATOR, SIGNAL, pack_rows
+from trading_platform.wire.records import BAR, FEATURE, INDICATOR, LATEST, SIGNAL, pack_rows
 from trading_platform_tests.batch.live_rows import live
 
 SHARD, SESSION = "k1", date(2026, 7, 30)
@@ -78,6 +79,35 @@ def test_the_position(client: redis.Redis) -> None:
     assert store.position(SESSION) == LivePosition(21, "ab", 3, 2, 1, 300, closed=True)
 
 
+def test_the_position_and_one_instrument_as_it_stood_there(client: redis.Redis) -> None:
+    store = RedisStore(client, SHARD)
+    position, latest = store.position_and_latest(SESSION, 257)
+    assert (position, len(latest)) == (None, 0)
+    write(client)
+    row = np.zeros(1, LATEST.dtype)
+    row["token"], row["last_price"] = 257, 100.5
+    client.hset(redis_keys.latest(SHARD, SESSION), mapping={"257": pack_rows(LATEST, row), "258": b"another"})
+    client.hset(redis_keys.position(SHARD, SESSION), "received_ns", 7)
+    position, latest = store.position_and_latest(SESSION, 257)
+    assert position == LivePosition(21, "ab", 3, 2, 1, 300, closed=False, received_ns=7)
+    assert latest.tobytes() == row.tobytes()
+    with pytest.raises(BlockFormatError):
+        store.position_and_latest(SESSION, 258)
+
+
+def test_features_by_their_entries(client: redis.Redis) -> None:
+    rows = np.zeros(2, FEATURE.dtype)
+    rows["token"] = [257, 258]
+    key = redis_keys.features(SHARD, SESSION)
+    client.xadd(key, {"features": pack_rows(FEATURE, rows)}, id="10-0")
+    client.xadd(key, {"features": pack_rows(FEATURE, rows[:1])}, id="10-1")
+    found = RedisStore(client, SHARD).read_features(SESSION)
+    assert {entry: held["token"].tolist() for entry, held in found.items()} == {(10, 0): [257, 258], (10, 1): [257]}
+    client.xadd(key, {"other": b"x"}, id="11-0")
+    with pytest.raises(BlockFormatError):
+        RedisStore(client, SHARD).read_features(SESSION)
+
+
 @pytest.mark.parametrize("field", ["record", "features_digest", "last_closed", "state"])
 def test_a_position_that_is_not_ours_is_refused(client: redis.Redis, field: str) -> None:
     write(client)
@@ -137,6 +167,8 @@ def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:
     away = redis.Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
     with pytest.raises(StoreUnavailable, match="did not answer HGETALL"):
         RedisStore(away, SHARD).position(SESSION)
+    with pytest.raises(StoreUnavailable, match="did not answer HGETALL"):
+        RedisStore(away, SHARD).position_and_latest(SESSION, 257)
 
 
 def test_the_current_block_is_read_by_its_name(client: redis.Redis) -> None:
