@@ -1,7 +1,7 @@
 """The bars of one instrument as the pass gave them, each with its indicators, its flags, and when it was known."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,11 @@ class BarSeen:
     rvol_bar: float
     expected_volume: float
     baseline_version: str | None
+
+    def revised_from(self, first: "BarSeen") -> "BarSeen":
+        """Return this revision with what the bar gave when it closed first, and when that was known."""
+        kept = {name: getattr(first, name) for name in (*INDICATOR_NAMES, "known_after_seconds", "baseline_version")}
+        return replace(self, **kept)
 
 
 def bars_seen(found: Trace) -> tuple[BarSeen, ...]:

@@ -8,7 +8,7 @@ from trading_platform.inspection.trace import ControlSeen, Trace
 from trading_platform.market.clock import from_ns
 from trading_platform.wire.journal_records import ControlType
 
-_TOLD = (ControlType.DISCONNECTED, ControlType.GAP, ControlType.CANDLES, ControlType.CLOCK_STEP)
+_TOLD = (ControlType.CONNECTED, ControlType.DISCONNECTED, ControlType.GAP, ControlType.CANDLES, ControlType.CLOCK_STEP)
 
 
 @dataclass(frozen=True, slots=True)

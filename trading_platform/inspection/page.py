@@ -1,6 +1,6 @@
 """The printed page of `debug`: one screen that answers why an instrument stands where it stands."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from trading_platform.inspection.bars_seen import BarSeen
 from trading_platform.inspection.columns import UNKNOWN, age, clock, number, price, short, table, under
@@ -129,7 +129,7 @@ def _bars(report: Report) -> list[str]:
         (
             *(f"{one.start:%H:%M}", str(one.interval)),
             *(price(value) for value in (one.open, one.high, one.low, one.close)),
-            *(number(one.traded), "", "", number(one.ticks), "", "", "", "", "running", " ".join(one.flags)),
+            *(number(one.traded), "", "", number(one.ticks), "", "", "", "", "runs", " ".join(one.flags)),
         )
         for one in report.standing.running
     ]
@@ -139,8 +139,12 @@ def _bars(report: Report) -> list[str]:
 
 
 def _last_bars(report: Report, interval: int, most: int) -> list[BarSeen]:
-    """Return the last bars at their highest revision."""
-    newest = {(bar.start, bar.kind): bar for bar in report.bars if bar.interval == interval}
+    """Return the last bars at their highest revision, with the indicators that they gave when they closed first."""
+    newest: dict[tuple[datetime, str], BarSeen] = {}
+    for bar in report.bars:
+        if bar.interval == interval:
+            first = newest.get((bar.start, bar.kind))
+            newest[bar.start, bar.kind] = bar if first is None else bar.revised_from(first)
     return sorted(newest.values(), key=lambda bar: bar.start)[-most:]
 
 
