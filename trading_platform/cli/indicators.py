@@ -10,7 +10,7 @@ from trading_platform.batch.bar_files import read_bars
 from trading_platform.batch.file_indicators import INTERVALS, indicators_of_bars, minutes_of
 from trading_platform.cli.bar_report import tell_indices, tell_rejected
 from trading_platform.cli.console import say
-from trading_platform.cli.output_files import csv_bytes, parquet_bytes, write_output
+from trading_platform.cli.output_files import refuse_output, write_table
 from trading_platform.errors import BadFileError, PlatformError
 from trading_platform.market.sessions import load_session_table
 
@@ -45,14 +45,14 @@ def indicators(
     """
     try:
         minutes = minutes_of(interval)
-        _refuse_output(bars, out)
+        refuse_output(bars, out)
         found = read_bars(bars, indices=index or [], table=load_session_table())
         tell_indices(found)
         tell_rejected(found)
         if found.bars.is_empty():
             raise BadFileError(f"{bars} holds no bar that can be used ({len(found.rejected)} rows are broken)")
         rows = indicators_of_bars(found.bars, minutes)
-        write_output(out, parquet_bytes(rows) if out.suffix == ".parquet" else csv_bytes(rows))
+        write_table(out, rows)
     except PlatformError as error:
         say(f"error: {error}", error=True)
         raise typer.Exit(_UNUSABLE) from None
@@ -64,10 +64,3 @@ def indicators(
         say(f"{rows.height:,} bars of {symbols} symbols, {interval}, written to {out}")
     if found.rejected.height:
         raise typer.Exit(_SET_ASIDE)
-
-
-def _refuse_output(bars: Path, out: Path) -> None:
-    if out.suffix not in {".parquet", ".csv"}:
-        raise BadFileError(f"{out} must end in .parquet or .csv")
-    if out.resolve() == bars.resolve() or out.resolve().parent == bars.resolve():
-        raise BadFileError(f"{out} would be one of the files that are read; choose another --out")

@@ -34,3 +34,16 @@ def parquet_bytes(rows: pl.DataFrame) -> bytes:
 def csv_bytes(rows: pl.DataFrame) -> bytes:
     """Return a table as the content of a CSV file, moments in ISO 8601 with their zone."""
     return rows.write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%:z").encode()
+
+
+def write_table(path: Path, rows: pl.DataFrame) -> None:
+    """Write a table as its file's name asks, Parquet or CSV; raise BadFileError."""
+    write_output(path, parquet_bytes(rows) if path.suffix == ".parquet" else csv_bytes(rows))
+
+
+def refuse_output(bars: Path, out: Path) -> None:
+    """Raise BadFileError for a table that would have no known form, or overwrite what is read."""
+    if out.suffix not in {".parquet", ".csv"}:
+        raise BadFileError(f"{out} must end in .parquet or .csv")
+    if out.resolve() == bars.resolve() or out.resolve().parent == bars.resolve():
+        raise BadFileError(f"{out} would be one of the files that are read; choose another --out")
