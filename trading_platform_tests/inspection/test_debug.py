@@ -114,6 +114,15 @@ def test_a_moment_cuts_off_what_came_later(place: Place) -> None:
     assert (1, 27) in running
 
 
+def test_a_bar_that_was_revised_later_is_no_difference(place: Place) -> None:
+    revised = next(bar for bar in place.ask(SYMBOL).bars if bar.interval == 1 and bar.revision == 1)
+    before = place.data.items[revised.record - 2].received_ns
+    report = place.ask(SYMBOL, at=from_ns(before).isoformat())
+    assert revised.start in {bar.start for bar in report.bars}
+    assert all(bar.revision == 0 for bar in report.bars if bar.start == revised.start)
+    assert report.differences == ()
+
+
 def test_an_index_has_no_baseline_and_says_why(place: Place) -> None:
     report = place.ask("NSE:NIFTY 50")
     assert report.subject.kind == "index"
