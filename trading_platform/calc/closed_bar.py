@@ -14,16 +14,8 @@ from trading_platform.calc.pass_layout import (
     BARS,
     BARS_CLOSED_AT,
     BASELINE_VERSION,
-    BREAKOUT_AT,
-    BREAKOUT_BARS,
-    BREAKOUT_MARGIN,
     CLOSE,
-    COOLDOWN,
-    CROSS_AT,
-    CROSS_CLOSES,
-    CROSS_RVOL,
     EMA_OUT,
-    FIRED_AT,
     FIVE_AT,
     FLAGS,
     HIGH,
@@ -48,14 +40,9 @@ from trading_platform.calc.pass_layout import (
     RUN_5,
     RUNNING,
     RVOL_OUT,
-    SIDES,
     SIGNALS,
     SLOTS,
-    SPIKE_AT,
-    SPIKE_RVOL,
-    SPIKE_VALUE,
     STATUS,
-    STOPS_AT,
     TICKS,
     VALUE_SUM,
     VOLUME,
@@ -63,18 +50,13 @@ from trading_platform.calc.pass_layout import (
     Memory,
     Outputs,
 )
-from trading_platform.calc.patterns import breakout, inputs, volume_spike, vwap_cross
-from trading_platform.calc.patterns.breakout import breakout_step
-from trading_platform.calc.patterns.volume_spike import volume_spike_step
-from trading_platform.calc.patterns.vwap_cross import vwap_cross_step
+from trading_platform.calc.pattern_decision import decide
+from trading_platform.calc.patterns import inputs
 
 HORIZON_SECONDS = 3600
 # a plain 1 or 5 as an argument would compile everything below once for each of them
 ONE_MINUTE: Any = np.int64(1)
 FIVE_MINUTES: Any = np.int64(LONG_MINUTES)
-_SPIKE, _BREAKOUT = volume_spike.NUMBER, breakout.NUMBER
-_SPIKE_VERSION, _BREAKOUT_VERSION, _CROSS_VERSION = volume_spike.VERSION, breakout.VERSION, vwap_cross.VERSION
-_SPIKE_FIELDS, _BREAKOUT_FIELDS, _CROSS_FIELDS = volume_spike.FIELDS, breakout.FIELDS, vwap_cross.FIELDS
 _BAR_COLUMNS, _VERDICT_COLUMNS, _SILENT = inputs.BAR_COLUMNS, inputs.VERDICT_COLUMNS, inputs.SILENT
 _B_OPEN, _B_HIGH, _B_LOW, _B_CLOSE, _B_VOLUME = inputs.OPEN, inputs.HIGH, inputs.LOW, inputs.CLOSE, inputs.VOLUME
 _B_VWAP, _B_RVOL, _B_EMA, _B_RSI, _B_ATR = inputs.VWAP, inputs.RVOL, inputs.EMA, inputs.RSI, inputs.ATR
@@ -179,48 +161,26 @@ def _patterns(memory: Memory, out: Outputs, index: int, slot: Row, interval: int
     bar[_B_RSI] = part[OUTPUTS_AT + RSI_OUT]
     bar[_B_ATR] = part[OUTPUTS_AT + ATR_OUT]
     said = np.empty(_VERDICT_COLUMNS)
-    # one place that fires, so that it is compiled once
+    # one place that emits, so that it is compiled once
     for pattern in range(1, PATTERN_COUNT + 1):
         said[:] = np.nan
-        side, version = _one_pattern(pattern, part, bar, said, memory.parameters)
-        _fire(memory, out, index, slot, interval, part, pattern, version, side, said)
-
-
-@kernel
-def _one_pattern(pattern: int, part: Row, bar: Row, said: Row, p: Row) -> tuple[int, int]:
-    if pattern == _SPIKE:
-        state = part[SPIKE_AT : SPIKE_AT + _SPIKE_FIELDS]
-        return volume_spike_step(state, bar, said, p[SPIKE_RVOL], p[SPIKE_VALUE]), _SPIKE_VERSION
-    if pattern == _BREAKOUT:
-        state = part[BREAKOUT_AT : BREAKOUT_AT + _BREAKOUT_FIELDS]
-        return breakout_step(state, bar, said, p[BREAKOUT_BARS], p[BREAKOUT_MARGIN]), _BREAKOUT_VERSION
-    state = part[CROSS_AT : CROSS_AT + _CROSS_FIELDS]
-    return vwap_cross_step(state, bar, said, p[CROSS_CLOSES], p[CROSS_RVOL]), _CROSS_VERSION
+        side, version = decide(part, pattern, bar, said, memory.parameters)
+        if side != _SILENT:
+            _emit_signal(memory, out, index, slot, interval, pattern, version, side, said)
 
 
 @inner_kernel
-def _fire(
+def _emit_signal(
     memory: Memory,
     out: Outputs,
     index: int,
     slot: Row,
     interval: int,
-    part: Row,
     pattern: int,
     version: int,
     side: int,
     said: Row,
 ) -> None:
-    _forget_invalidated(part, pattern, slot[CLOSE])
-    if side == _SILENT:
-        return
-    key = (pattern - 1) * SIDES + side + 1
-    closed = part[BARS_CLOSED_AT]
-    fired = part[FIRED_AT + key]
-    if fired > 0.0 and closed - fired <= memory.parameters[COOLDOWN]:
-        return
-    part[FIRED_AT + key] = closed
-    part[STOPS_AT + key] = said[_V_STOP]
     at = out.counts[SIGNALS]
     line = out.signals[at]
     line.record = memory.scalars[RECORD]
@@ -244,15 +204,6 @@ def _fire(
     line.feature_3 = said[_V_FEATURE + 3]
     line.baseline_version = np.uint64(memory.scalars[BASELINE_VERSION])
     out.counts[SIGNALS] = at + 1
-
-
-@kernel
-def _forget_invalidated(part: Row, pattern: int, close: float) -> None:
-    # a close beyond the stop ends the event, and with it the wait for the next one on that side
-    for side in (-1, 1):
-        key = (pattern - 1) * SIDES + side + 1
-        if part[FIRED_AT + key] > 0.0 and side * (close - part[STOPS_AT + key]) < 0.0:
-            part[FIRED_AT + key] = 0.0
 
 
 @inner_kernel
