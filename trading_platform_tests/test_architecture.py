@@ -62,9 +62,11 @@ PROVEN_ELSEWHERE = {
     "inspection/events.py": "inspection/test_debug.py",
     "inspection/lake_side.py": "inspection/test_debug.py",
     "inspection/names.py": "inspection/test_debug.py",
+    "inspection/pattern_page.py": "inspection/test_debug.py",
     "inspection/redis_side.py": "inspection/test_debug.py",
     "inspection/report.py": "inspection/test_debug.py",
     "inspection/standing.py": "inspection/test_debug.py",
+    "inspection/steps.py": "inspection/test_debug.py",
     "inspection/trace.py": "inspection/test_debug.py",
     "inspection/page.py": "cli/test_debug.py",
     # what only the pass calls is compiled without an entry from Python, and proven through it

@@ -27,22 +27,27 @@ def debug(
     at: Annotated[
         str | None, typer.Option(help="only what came until then: HH:MM[:SS] of the session, or an ISO timestamp")
     ] = None,
+    why_not: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="show each condition of this pattern, bar by bar")
+    ] = None,
     session: Annotated[str | None, typer.Option(metavar="DATE", help="session; the newest with a journal")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print everything as one line of JSON")] = False,
 ) -> None:
-    """Show what one instrument looks like inside: packets, state, bars, indicators, baseline, latencies.
+    """Show what one instrument looks like inside: packets, state, bars, indicators, baseline, conditions, latencies.
 
     All of it is recomputed from the journal and compared with what Redis and the lake hold. Ages are measured from
     --at, else from the last record. Nothing is started or changed; without Redis it goes on with journal and lake.
 
-    Example: trading-platform debug SYN001 --at 10:30
+    Example: trading-platform debug SYN001 --at 10:30 --why-not breakout
 
-    Exit codes: 0 stores and journal agree; 2 it could not run (unknown symbol, session or time: the message
+    Exit codes: 0 stores and journal agree; 2 it could not run (unknown symbol, session, time or pattern: the message
     names what there is); 3 something differs, or the journal is damaged: each is printed.
     """
     settings = load_settings()
     url = settings.redis_url
     manager = RedisManager(url.get_secret_value() if url else None, settings.valkey_dir)
-    report = debug_instrument(settings, Question(symbol, at, session), manager=manager, lake=Lake(settings.lake_dir))
+    report = debug_instrument(
+        settings, Question(symbol, at, why_not, session), manager=manager, lake=Lake(settings.lake_dir)
+    )
     say(orjson.dumps(as_values(report)).decode() if as_json else page(report))
     raise typer.Exit(_DIFFERENT if report.differences else 0)

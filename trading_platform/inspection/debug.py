@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from trading_platform.batch.record_loop import Limit
-from trading_platform.calc.patterns.catalogue import PATTERNS
+from trading_platform.calc.patterns.catalogue import PATTERNS, Declaration
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.errors import BadQuestion
 from trading_platform.inspection.bars_seen import bars_seen
@@ -17,11 +17,13 @@ from trading_platform.inspection.question import (
     Question,
     instrument_asked,
     moment_asked,
+    pattern_asked,
     session_asked,
 )
 from trading_platform.inspection.redis_side import RedisSide, compare_with_redis, read_redis
 from trading_platform.inspection.report import Report, SignalSeen, Subject
 from trading_platform.inspection.standing import standing_of
+from trading_platform.inspection.steps import StepSeen, steps_of
 from trading_platform.inspection.trace import Trace, read_opening, trace_instrument
 from trading_platform.market.clock import NS_PER_SECOND, from_ns
 from trading_platform.market.instruments import Instrument
@@ -39,11 +41,13 @@ def debug_instrument(settings: Settings, question: Question, *, manager: RedisMa
 
     Nothing is started or changed. Redis is read before the journal, so that it can only lie behind it.
     """
+    pattern = pattern_asked(question.why_not)
     session = session_asked(question, sorted(journal_sessions(settings.journal_dir, settings.shard)), settings.shard)
     until_ns = moment_asked(question.at, session)
     source = _source(settings, session)
     opening = read_opening(source)
     instrument = instrument_asked(question.symbol, opening.instruments, opening.tokens)
+    journal_stood_at = source.reader.last_number()
     redis = read_redis(manager, settings.shard, session, instrument.token)
     source = _source(settings, session)
     found = trace_instrument(
@@ -52,9 +56,10 @@ def debug_instrument(settings: Settings, question: Question, *, manager: RedisMa
         instrument.token,
         limit=Limit(received_ns=until_ns),
         latest_at=redis.record,
+        mark=journal_stood_at,
         features_kept=redis_keys.FEATURES_WINDOW_BLOCKS,
     )
-    return _Answer(settings.shard, instrument, found, source, redis, lake).report(until_ns)
+    return _Answer(settings.shard, instrument, found, source, redis, lake).report(until_ns, pattern)
 
 
 class _Answer:
@@ -72,13 +77,14 @@ class _Answer:
         self._shard, self._instrument, self._found = shard, instrument, found
         self._source, self._redis, self._lake = source, redis, lake
 
-    def report(self, until_ns: int | None) -> Report:
+    def report(self, until_ns: int | None, pattern: Declaration | None) -> Report:
         """Return what is known up to a moment, None: up to the last record."""
         found = self._found
         standing = standing_of(found)
         if standing is None:
             raise BadQuestion(_not_carried(self._instrument, found, until_ns))
         baseline = baseline_used(found, self._instrument, self._source.blob)
+        steps, fired = steps_of(found)
         lake = compare_with_lake(self._lake, found, self._instrument.tradingsymbol, baseline.version)
         return Report(
             subject=self._subject(until_ns),
@@ -87,9 +93,12 @@ class _Answer:
             baseline=baseline,
             bars=bars_seen(found),
             signals=tuple(_signal(row) for row in found.of(SIGNAL)),
+            steps=_last_of_each(steps),
+            why_not=None if pattern is None else pattern.name,
+            history=() if pattern is None else tuple(one.only(pattern.name) for one in steps),
             events=events_of(found),
             engine_behind_seconds=self._behind(),
-            compared=(self._journal(), compare_with_redis(self._redis, found), *lake),
+            compared=(self._journal(), fired, compare_with_redis(self._redis, found), *lake),
             notes=self._notes(),
         )
 
@@ -116,10 +125,10 @@ class _Answer:
         return Compared("journal", f"read up to record {self._found.state.position:,}", None, tuple(damages))
 
     def _behind(self) -> float | None:
-        position, reached = self._redis.position, self._found.state.last_received_ns
-        if position is None or position.received_ns is None or not self._found.reached_end:
+        position, stood_ns = self._redis.position, self._found.mark_received_ns
+        if position is None or position.received_ns is None or stood_ns is None:
             return None
-        return max(0.0, (reached - position.received_ns) / NS_PER_SECOND)
+        return max(0.0, (stood_ns - position.received_ns) / NS_PER_SECOND)
 
     def _notes(self) -> tuple[str, ...]:
         torn = self._source.reader.torn_tail
@@ -138,6 +147,10 @@ def _not_carried(instrument: Instrument, found: Trace, until_ns: int | None) -> 
         f"no socket carried {instrument.key} (token {instrument.token}) up to {when:%Y-%m-%d %H:%M:%S}: nothing of it "
         "was received; add it to the universe, or ask for a later time"
     )
+
+
+def _last_of_each(steps: list[StepSeen]) -> tuple[StepSeen, ...]:
+    return tuple({step.interval: step for step in steps}.values())
 
 
 def _signal(row: Any) -> SignalSeen:

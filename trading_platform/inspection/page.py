@@ -6,6 +6,7 @@ from trading_platform.inspection.bars_seen import BarSeen
 from trading_platform.inspection.columns import UNKNOWN, age, clock, number, price, short, table, under
 from trading_platform.inspection.differences import Compared
 from trading_platform.inspection.frames import PacketSeen
+from trading_platform.inspection.pattern_page import history_lines, step_lines, summary_lines
 from trading_platform.inspection.report import Report
 from trading_platform.market.clock import from_ns
 
@@ -16,12 +17,14 @@ _HEX_BYTES = 32
 
 
 def page(report: Report) -> str:
-    """Return the page."""
+    """Return the page; a pattern that was asked for stands before everything else that it follows from."""
+    asked = report.why_not is not None
     parts = [
         [_title(report)],
         [*_now(report), *_standing(report), *_baseline(report)],
-        _packets(report),
+        _patterns(report) if asked else _packets(report, with_bytes=True),
         _bars(report),
+        _packets(report, with_bytes=False) if asked else _patterns(report),
         [*_signals(report), *_events(report)],
         _compared(report),
         _differences(report),
@@ -90,11 +93,13 @@ def _baseline(report: Report) -> list[str]:
     return under("baseline", lines)
 
 
-def _packets(report: Report) -> list[str]:
+def _packets(report: Report, *, with_bytes: bool) -> list[str]:
     if not report.packets:
         return []
     head = ("record", "received", "age", "mode", "bytes", "last", "quantity", "day volume", "exchange", "lag")
     lines = table(head, (_packet(report, one) for one in report.packets), left=frozenset({3}))
+    if not with_bytes:
+        return under("packets", lines)
     last = report.packets[-1]
     lines.append(
         f"bytes of the last, from byte {last.offset} of a frame of {last.frame_bytes:,} (socket {last.socket})"
@@ -159,6 +164,15 @@ def _bar(bar: BarSeen) -> tuple[str, ...]:
         *(price(round(bar.ema_20, 2)), number(bar.rsi_14, 1), number(bar.atr_14, 2), number(bar.vwap, 2)),
         *(f"+{bar.known_after_seconds:.1f} s", " ".join((*kind, *revision, *flags))),
     )
+
+
+def _patterns(report: Report) -> list[str]:
+    if not report.steps:
+        return under("patterns", ["no bar of a length on which patterns run has closed yet"])
+    if report.why_not is None:
+        return under("patterns", summary_lines(report.steps))
+    lines = [line for step in report.steps for line in step_lines(step.only(report.why_not), report.bars)]
+    return [*under("patterns", lines), *history_lines(report.history)]
 
 
 def _signals(report: Report) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
+from trading_platform.calc.patterns.catalogue import PATTERNS, Declaration
 from trading_platform.errors import BadQuestion
 from trading_platform.market.clock import IST, to_ns
 from trading_platform.market.instruments import Instrument, InstrumentDay
@@ -19,6 +20,7 @@ class Question:
 
     symbol: str
     at: str | None = None
+    why_not: str | None = None
     session: str | None = None
 
 
@@ -42,6 +44,18 @@ def moment_asked(at: str | None, session: date) -> int | None:
     if moment.date() != session:
         raise BadQuestion(f"--at {at} is of {moment.date()}, the session in question is {session}: name --session too")
     return to_ns(moment)
+
+
+def pattern_asked(named: str | None) -> Declaration | None:
+    """Return the pattern of a name; raise BadQuestion that lists all of them."""
+    if named is None:
+        return None
+    found = [one for one in PATTERNS.values() if one.name == named.strip().lower()]
+    if not found:
+        raise BadQuestion(
+            f"there is no pattern {named!r}; the patterns are {', '.join(p.name for p in PATTERNS.values())}"
+        )
+    return found[0]
 
 
 def instrument_asked(symbol: str, day: InstrumentDay, subscribed: Iterable[int]) -> Instrument:

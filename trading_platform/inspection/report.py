@@ -11,6 +11,7 @@ from trading_platform.inspection.differences import Compared, Difference
 from trading_platform.inspection.events import Event
 from trading_platform.inspection.frames import PacketSeen
 from trading_platform.inspection.standing import Standing
+from trading_platform.inspection.steps import StepSeen
 from trading_platform.market.clock import from_ns
 
 VERSION = 1
@@ -60,10 +61,15 @@ class Report:
     baseline: BaselineUsed
     bars: tuple[BarSeen, ...]
     signals: tuple[SignalSeen, ...]
+    steps: tuple[StepSeen, ...]
+    """The last bar of each length on which patterns run, with each condition."""
+    why_not: str | None
+    history: tuple[StepSeen, ...]
+    """Every bar of the session with the conditions of the pattern `why_not`."""
     events: tuple[Event, ...]
     """Gaps and what else happened to the instrument's socket."""
     engine_behind_seconds: float | None
-    """Market time between what the engine wrote last and the journal's last record; None: not known."""
+    """Market time between what the engine wrote last and where the journal stood then; None: not known."""
     compared: tuple[Compared, ...]
     notes: tuple[str, ...]
     """What is no difference and has to be known all the same."""

@@ -46,6 +46,9 @@ class Trace:
     token: int
     state: SessionPass
     features_kept: int
+    mark: int
+    """The record whose receive time is wanted too."""
+    mark_received_ns: int | None = None
     rows: dict[Schema, list[Rows]] = field(default_factory=lambda: {schema: [] for schema in _FAMILIES})
     packets: deque[PacketSeen] = field(default_factory=lambda: deque(maxlen=PACKETS_KEPT))
     controls: list[ControlSeen] = field(default_factory=list)
@@ -91,6 +94,9 @@ class Trace:
     def take(self, batch: RecordBatch, produced: Produced) -> None:
         """Keep what a batch holds and gave of this instrument."""
         self.packets.extend(last_packets(batch, self.token, PACKETS_KEPT))
+        if batch.first_number <= self.mark <= batch.last_number:
+            at = np.searchsorted(batch.table["number"], np.uint64(self.mark))
+            self.mark_received_ns = int(batch.table["received_ns"][at])
         for row in np.flatnonzero(batch.table["kind"] == RecordKind.CONTROL).tolist():
             entry = batch.table[row]
             seen = ControlSeen(int(entry["number"]), int(entry["received_ns"]), decode_control(batch.body(row)))
@@ -133,10 +139,17 @@ def read_opening(source: RecordSource) -> Opening:
 
 
 def trace_instrument(
-    state: SessionPass, source: RecordSource, token: int, *, limit: Limit, latest_at: int | None, features_kept: int
+    state: SessionPass,
+    source: RecordSource,
+    token: int,
+    *,
+    limit: Limit,
+    latest_at: int | None,
+    mark: int,
+    features_kept: int,
 ) -> Trace:
     """Feed a fresh pass up to a limit and keep what is of `token`; its `latest` row also as of record `latest_at`."""
-    kept = Trace(token, state, features_kept, reached_end=limit == Limit())
+    kept = Trace(token, state, features_kept, mark, reached_end=limit == Limit())
     for batch, produced in feed_records(state, source, limit, stop_at=latest_at):
         kept.take(batch, produced)
         if state.position == latest_at:

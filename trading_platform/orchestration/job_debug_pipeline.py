@@ -17,11 +17,12 @@ _NAMED = 5
 
 
 class DebugConfig(dg.Config):
-    """Which instrument, of which session, up to when."""
+    """Which instrument, up to when, and which pattern is in question."""
 
     symbol: str = Field(description="trading symbol, EXCHANGE:SYMBOL or token")
     at: str = Field(default="", description="only what came until then: HH:MM[:SS] or an ISO timestamp; empty: all")
     session: str = Field(default="", description="date of the session; empty: the newest that has a journal")
+    why_not: str = Field(default="", description="name of the pattern whose conditions are shown bar by bar, or empty")
 
 
 def debug_pipeline_job(settings: Settings) -> dg.JobDefinition:
@@ -32,7 +33,7 @@ def debug_pipeline_job(settings: Settings) -> dg.JobDefinition:
         context: dg.OpExecutionContext, config: DebugConfig, redis_manager: RedisManagerResource, lake: LakeResource
     ) -> None:
         """Show the report as metadata; what differs fails the run, by name."""
-        question = Question(config.symbol, config.at or None, config.session or None)
+        question = Question(config.symbol, config.at or None, config.why_not or None, config.session or None)
         manager = redis_manager.manager()
         try:
             report = debug_instrument(settings, question, manager=manager, lake=lake.open())

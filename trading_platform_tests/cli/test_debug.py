@@ -41,16 +41,16 @@ def debug(*arguments: str) -> Result:
 
 @pytest.mark.usefixtures("data")
 def test_a_page_that_fits_a_screen() -> None:
-    result = debug("NAME1", "--at", "09:25")
+    result = debug("NAME1", "--at", "09:25", "--why-not", "breakout")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith(f"NSE:NAME1  EQ, token {TOKENS[1]}  session {SESSION}")
-    assert len(lines) < 70
+    assert len(lines) < 85  # patterns run on two lengths of bars here, on one as a rule
     assert max(map(len, lines)) <= 145
     labels = [line.split()[0] for line in lines if line[:1].strip()]
-    assert [one for one in labels if one in ("now", "hours", "baseline", "packets", "bars", "compared")] == [
-        *("now", "hours", "baseline", "packets", "bars", "compared")
-    ]
+    sections = ["now", "hours", "baseline", "patterns", "bars", "packets", "compared"]
+    assert [one for one in labels if one in sections] == sections
+    assert any("breakout long" in line for line in lines)
 
 
 @pytest.mark.usefixtures("data")

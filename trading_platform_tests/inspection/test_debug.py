@@ -56,7 +56,7 @@ def test_all_stores_agree_with_the_journal(place: Place) -> None:
     compared = {one.store: one.rows for one in report.compared}
     assert compared["Redis"] == len(report.bars) + len(report.signals) + sum(bar.ema_20 > 0 for bar in report.bars)
     assert compared["lake minute_bars"] == len({bar.start for bar in report.bars if bar.interval == 1})
-    assert compared["lake patterns"] == len(report.signals)
+    assert compared["conditions"] == compared["lake patterns"] == len(report.signals)
     assert len(report.signals) > 0
     assert told(report, "Redis").endswith("latest and features")
     assert told(report, "lake volume_baselines").startswith("holds nothing")
@@ -231,12 +231,31 @@ def test_an_engine_that_is_behind_is_compared_where_it_stands(place: Place) -> N
 
 
 def test_values_are_json_with_the_names_of_the_report(place: Place) -> None:
-    values = as_values(place.ask(SYMBOL))
+    values = as_values(place.ask(SYMBOL, why_not="breakout"))
     assert values["subject"]["symbol"] == SYMBOL
     assert values["packets"][-1]["body"][:8] == f"{TOKEN:08x}"
     assert values["packets"][-1]["fields"]["mode"] == 3
     assert values["bars"][-1]["open"] > 0
+    assert {step["interval"] for step in values["steps"]} == {1, 5}
+    assert {one["pattern"] for step in values["history"] for one in step["patterns"]} == {"breakout"}
     assert values["differences"] == []
+
+
+def test_what_fired_is_what_was_signalled(place: Place) -> None:
+    for pattern in ("volume_spike", "breakout", "vwap_cross"):
+        for symbol in ("NAME0", "NAME1", "NAME2"):
+            report = place.ask(symbol, why_not=pattern)
+            fired = [
+                (step.interval, step.start, one.direction)
+                for step in report.history
+                for one in step.patterns
+                if one.fires
+            ]
+            signals = [(s.interval, s.formed_at, s.direction) for s in report.signals if s.pattern == pattern]
+            assert sorted(fired) == sorted(signals)
+            for step in report.history:
+                for one in step.patterns:
+                    assert one.fires is False or one.held == len(one.conditions)
 
 
 def test_questions_that_cannot_be_answered_say_what_can(place: Place) -> None:

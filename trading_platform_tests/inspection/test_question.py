@@ -7,6 +7,7 @@ from trading_platform.inspection.question import (
     Question,
     instrument_asked,
     moment_asked,
+    pattern_asked,
     session_asked,
 )
 from trading_platform.market.instruments import InstrumentDay
@@ -110,3 +111,12 @@ def test_the_session_is_the_one_named_or_the_newest() -> None:
 def test_a_session_without_a_journal_names_those_there_are(question: Question, sessions: list[date], says: str) -> None:
     with pytest.raises(BadQuestion, match=says):
         session_asked(question, sessions, "k1")
+
+
+def test_a_pattern_goes_by_its_name() -> None:
+    assert pattern_asked(None) is None
+    found = pattern_asked("Breakout")
+    assert found is not None
+    assert found.number == 2
+    with pytest.raises(BadQuestion, match="volume_spike, breakout, vwap_cross"):
+        pattern_asked("flag")

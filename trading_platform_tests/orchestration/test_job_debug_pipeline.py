@@ -29,7 +29,7 @@ def run(place: Place, monkeypatch: pytest.MonkeyPatch, **config: str) -> dg.Exec
 
 
 def test_the_report_stands_on_the_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run(place, monkeypatch, symbol="NAME1", at="09:20")
+    result = run(place, monkeypatch, symbol="NAME1", at="09:20", why_not="breakout")
     assert result.success
     (output,) = [event for event in result.all_node_events if event.is_successful_output]
     metadata = output.step_output_data.metadata
@@ -48,6 +48,7 @@ def test_a_difference_fails_the_run_and_is_named(place: Place, monkeypatch: pyte
 
 def test_what_cannot_be_answered_fails_with_what_can(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the nearest are NAME" in reason(run(place, monkeypatch, symbol="NAME9"))
+    assert "the patterns are volume_spike" in reason(run(place, monkeypatch, symbol="NAME1", why_not="flag"))
 
 
 def test_every_field_says_what_it_is() -> None:
