@@ -44,6 +44,10 @@ PROVEN_ELSEWHERE = {
     "storage/backup/redis_snapshot.py": "storage/backup/test_redis_part.py",
     "storage/backup/sources.py": "storage/backup/test_make.py",
     "storage/lake_parts.py": "storage/test_lake.py",
+    # profiles of bars are proven as the command writes them
+    "batch/file_profiles.py": "cli/test_profile.py",
+    "batch/profiles.py": "cli/test_profile.py",
+    "wire/lake_profiles.py": "wire/test_lake_tables.py",
     "wire/lake_columns.py": "wire/test_lake_tables.py",
     "wire/lake_history.py": "wire/test_lake_tables.py",
     # tables of rules are proven as the layouts that they make up

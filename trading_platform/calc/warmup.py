@@ -7,6 +7,7 @@ import orjson
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS, indicators_scan
 from trading_platform.calc.session_pass import SessionPass
+from trading_platform.calc.volume_profile import point_of_control, profile_scan, value_area
 from trading_platform.market.clock import to_ns
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import SessionClass, load_session_table
@@ -55,6 +56,9 @@ def warm_up(settings: bytes) -> int:
     produced = SessionPass(_SESSION, contents.__getitem__).feed(scan_records(raw).records)
     line = np.ones(4)
     indicators_scan(np.zeros(INDICATOR_FIELDS), line, line, line)
+    whole = np.zeros(1, np.int64)
+    volumes, _ = profile_scan(whole, whole, whole + 1, whole, 1)
+    value_area(volumes, point_of_control(volumes)[0])
     return len(produced.bars)
 
 

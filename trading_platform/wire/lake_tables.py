@@ -25,6 +25,7 @@ from trading_platform.wire.lake_columns import (
     prices,
 )
 from trading_platform.wire.lake_history import BACKFILL_ACCOUNT, HISTORICAL_BARS, TICKS
+from trading_platform.wire.lake_profiles import VOLUME_PROFILES
 
 __all__ = [
     "BACKFILL_ACCOUNT",
@@ -41,6 +42,7 @@ __all__ = [
     "TABLES",
     "TICKS",
     "VOLUME_BASELINES",
+    "VOLUME_PROFILES",
     "Column",
     "Table",
     "table_named",
@@ -204,6 +206,7 @@ TABLES: Mapping[str, Table] = {
         TICKS,
         MINUTE_BARS,
         VOLUME_BASELINES,
+        VOLUME_PROFILES,
         INDICATOR_SEEDS,
         INDICATOR_SNAPSHOTS,
         PATTERNS,

@@ -1,0 +1,60 @@
+"""What a profile takes from earlier sessions: the height of its rows, the day's ATR, points of control still naked."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from trading_platform.calc.bar_indicators import INDICATOR_FIELDS, indicators_scan
+from trading_platform.calc.volume_profile import row_ticks_for
+
+_ATR_COLUMN = 2
+
+STEPS = (5.0, 1.0, 0.5, 0.1, 0.05, 0.01, 0.0025, 0.0001)
+"""Steps that prices of Indian exchanges have; the last is the finest that a segment of Kite carries, nearly."""
+
+
+def tick_size_of(prices: NDArray[np.float64]) -> float:
+    """Return the largest of STEPS that all prices are multiples of, the finest if none is."""
+    distinct = np.unique(prices)
+    for step in STEPS:
+        if np.allclose(distinct / step, np.rint(distinct / step), rtol=0.0, atol=1e-6):
+            return step
+    return STEPS[-1]
+
+
+def row_ticks_of(days: pl.DataFrame, session: date, tick_size: float) -> int | None:
+    """Return the ticks of a row for all sessions of a month: from the median range of the month before.
+
+    `days` are session, high, low of one instrument. Without the month before its first session of this month says it;
+    None when there is neither. Nothing after `session` is looked at.
+    """
+    month = session.replace(day=1)
+    known = days.filter(pl.col("session") <= session).sort("session")
+    before = known.filter(pl.col("session") < month)
+    if before.height:
+        last = before["session"][-1].replace(day=1)
+        used = before.filter(pl.col("session") >= last)
+    else:
+        used = known.filter(pl.col("session") >= month).head(1)
+    if used.is_empty():
+        return None
+    ranges = ((used["high"] - used["low"]) / tick_size).to_numpy()
+    return row_ticks_for(round(float(np.median(ranges))) + 1)
+
+
+def day_atrs(high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each session the ATR 14 of the sessions before it, NaN while warming up; one more than sessions."""
+    values = indicators_scan(np.zeros(INDICATOR_FIELDS), high, low, close)[:, _ATR_COLUMN]
+    return np.concatenate(([np.nan], values))
+
+
+def days_of(bars: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
+    """Return high, low and close of each session from continuous minute bars, by `keys` and session."""
+    return (
+        bars.group_by([*keys, "session"])
+        .agg(pl.col("high").max(), pl.col("low").min(), pl.col("close").sort_by("start").last())
+        .sort([*keys, "session"])
+    )

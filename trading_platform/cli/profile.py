@@ -1,0 +1,81 @@
+"""`trading-platform profile`: volume profiles of minute bars that stand in files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import polars as pl
+import typer
+
+from trading_platform.batch.bar_files import read_bars
+from trading_platform.batch.file_profiles import profiles_of_bars
+from trading_platform.cli.bar_report import tell_indices, tell_rejected
+from trading_platform.cli.console import say
+from trading_platform.cli.output_files import refuse_output, write_table
+from trading_platform.errors import BadFileError, PlatformError
+from trading_platform.market.sessions import load_session_table
+
+_UNUSABLE = 2
+_SET_ASIDE = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("profile")(profile)
+
+
+def profile(
+    bars: Annotated[Path, typer.Option(help="Parquet or CSV file of minute bars, or a folder of them")],
+    out: Annotated[Path, typer.Option(help="file to write: .parquet or .csv")],
+    tick_size: Annotated[
+        float | None, typer.Option(help="step of the price; else told by each symbol's prices")
+    ] = None,
+    index: Annotated[list[str] | None, typer.Option(help="symbol that is an index, beside known names")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the summary as one line of JSON")] = False,
+) -> None:
+    """Write the volume profile of each symbol and session: POC, value area, initial balance, nodes, naked POCs.
+
+    Columns of the input: symbol, ts (start of the minute; without a zone it is IST), open, high, low, close, volume.
+    Each bar of continuous trading is spread evenly over the rows of price that it touches (method `bars`). A row has
+    so many ticks that a day of median range in the month before has 60 to 120 rows. The value area holds 70% by the
+    pair rule; nodes, developing values and naked POCs are lists, in a CSV with ; between.
+
+    The histogram stands in the same row: `histogram` has the volume of each row of price, the lowest first, from
+    `histogram_from` upwards in steps of `row_size`. An index has no volume: its columns are empty but for `reason`.
+
+    Rows outside the hours of NSE cash are set aside. Prices are taken as given: a split between sessions makes naked
+    POCs of before it meaningless.
+
+    Example: trading-platform profile --bars minutes.parquet --out profiles.parquet
+
+    Exit codes: 0 done; 2 the file cannot be used, nothing is written; 3 rows were set aside, the rest is written.
+    """
+    try:
+        refuse_output(bars, out)
+        if tick_size is not None and not 0.0001 <= tick_size < float("inf"):
+            raise BadFileError(f"--tick-size {tick_size:g} is no step of a price; give 0.0001 or more")
+        table = load_session_table()
+        found = read_bars(bars, indices=index or [], table=table)
+        tell_indices(found)
+        tell_rejected(found)
+        if found.bars.is_empty():
+            raise BadFileError(f"{bars} holds no bar that can be used ({len(found.rejected)} rows are broken)")
+        rows = profiles_of_bars(found.bars, table, found.indices, tick_size)
+        write_table(out, rows if out.suffix == ".parquet" else _flat(rows))
+    except PlatformError as error:
+        say(f"error: {error}", error=True)
+        raise typer.Exit(_UNUSABLE) from None
+    known = rows["poc"].count()
+    if as_json:
+        told = {"rows": rows.height, "symbols": rows["symbol"].n_unique(), "profiles": known, "out": str(out)}
+        say(orjson.dumps({**told, "rejected_rows": found.rejected.height}).decode())
+    else:
+        say(f"{known:,} profiles of {rows.height:,} symbols and sessions, written to {out}")
+    if found.rejected.height:
+        raise typer.Exit(_SET_ASIDE)
+
+
+def _flat(rows: pl.DataFrame) -> pl.DataFrame:
+    """Write lists as text, as a CSV needs it."""
+    lists = pl.selectors.by_dtype(pl.List(pl.Float64), pl.List(pl.Int64), pl.List(pl.Date))
+    return rows.with_columns(lists.cast(pl.List(pl.String)).list.join(";"))
