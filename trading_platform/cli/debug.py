@@ -4,6 +4,8 @@ from typing import Annotated
 
 import orjson
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from trading_platform.cli.console import say
 from trading_platform.inspection.debug import debug_instrument
@@ -15,6 +17,14 @@ from trading_platform.storage.lake import Lake
 from trading_platform.storage.redis_manager import RedisManager
 
 _DIFFERENT = 3
+
+_STYLES = {
+    r"(?m)^\w+": "bold",
+    r"(?m)\bNO\b|\d+ DIFFERENT|^different.*": "red",
+    r"FIRED|\byes\b|equal, [\d,]+ rows": "green",
+    r"(?m)^ +\?": "yellow",
+}
+"""What stands out on a terminal."""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,5 +59,19 @@ def debug(
     report = debug_instrument(
         settings, Question(symbol, at, why_not, session), manager=manager, lake=Lake(settings.lake_dir)
     )
-    say(orjson.dumps(as_values(report)).decode() if as_json else page(report))
+    if as_json:
+        say(orjson.dumps(as_values(report)).decode())
+    else:
+        _show(page(report))
     raise typer.Exit(_DIFFERENT if report.differences else 0)
+
+
+def _show(text: str) -> None:
+    console = Console()
+    if not console.is_terminal:
+        say(text)
+        return
+    shown = Text(text)
+    for pattern, style in _STYLES.items():
+        shown.highlight_regex(pattern, style)
+    console.print(shown, soft_wrap=True)

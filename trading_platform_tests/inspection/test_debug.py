@@ -9,9 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from trading_platform.batch.record_loop import Limit
 from trading_platform.batch.replay import replay_session
+from trading_platform.calc.session_pass import SessionPass
 from trading_platform.errors import BadQuestion, MissingInput
 from trading_platform.inspection.report import Report, as_values
+from trading_platform.inspection.steps import steps_of
+from trading_platform.inspection.trace import trace_instrument
 from trading_platform.market.clock import NS_PER_SECOND, from_ns
 from trading_platform.storage.journal import JournalWriter
 from trading_platform.storage.record_source import JournalRecords
@@ -316,3 +320,18 @@ def test_a_journal_without_instruments_is_no_session_yet(tmp_path: Path) -> None
     with pytest.raises(MissingInput, match="names no instruments"):
         begun.ask(SYMBOL)
     assert INDICATOR.name == "indicator"
+
+
+def test_what_fires_and_was_not_signalled_is_a_difference(place: Place) -> None:
+    source = JournalRecords(place.settings.journal_dir, SHARD, SESSION)
+    state = SessionPass(SESSION, source.blob)
+    found = trace_instrument(state, source, TOKEN, limit=Limit(), latest_at=None, mark=1, features_kept=1)
+    signals = len(found.of(SIGNAL))
+    assert steps_of(found)[1].differences == ()
+    found.rows[SIGNAL] = found.rows[SIGNAL][:-1]
+    lost = signals - len(found.of(SIGNAL))
+    _, compared = steps_of(found)
+    assert lost > 0
+    assert [(one.store, one.journal, one.stored) for one in compared.differences] == [
+        ("conditions", "no such row", "a row")
+    ] * lost
