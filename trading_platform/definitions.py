@@ -15,6 +15,7 @@ from trading_platform.orchestration.asset_reference import instruments, subscrip
 from trading_platform.orchestration.asset_streams import STREAMS
 from trading_platform.orchestration.asset_ticks import ticks, ticks_match_the_journal
 from trading_platform.orchestration.asset_volume import volume_baselines
+from trading_platform.orchestration.asset_volume_profiles import volume_profiles
 from trading_platform.orchestration.check_backup import backup_check
 from trading_platform.orchestration.freshness import with_freshness
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
@@ -41,6 +42,7 @@ ASSETS = (
     ticks,
     minute_bars,
     volume_baselines,
+    volume_profiles,
     indicator_seeds,
     indicator_snapshots,
     patterns,
@@ -53,6 +55,7 @@ CHECKS = (
     ticks_match_the_journal,
     checks.bars_are_sound,
     checks.baselines_are_known,
+    checks.profiles_are_sound,
     checks.seeds_are_warm,
     checks.snapshots_match_bars,
     checks.signals_are_sound,

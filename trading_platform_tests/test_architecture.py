@@ -47,6 +47,7 @@ PROVEN_ELSEWHERE = {
     # profiles of bars are proven as the command writes them
     "batch/file_profiles.py": "cli/test_profile.py",
     "batch/profiles.py": "cli/test_profile.py",
+    "batch/profile_ticks.py": "batch/test_session_profiles.py",
     "wire/lake_profiles.py": "wire/test_lake_tables.py",
     "wire/lake_columns.py": "wire/test_lake_tables.py",
     "wire/lake_history.py": "wire/test_lake_tables.py",

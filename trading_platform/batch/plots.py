@@ -1,8 +1,9 @@
 """Small pictures of a session for people who look at an asset: PNG bytes, drawn without a display."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ _STAGES = ("#1f5f99", "#d1702a", "#1b7f4d", "#7d4fa5", "#7a6a2f")
 _SIZE = (7.6, 3.2)
 _MOST_SYMBOLS = 400
 _NAMED_SYMBOLS = 30
+_PROFILES = 4
 _COLORS = 40
 _CLOCK = "time of day, IST"
 _LEAST_SHARE = 0.1
@@ -153,6 +155,36 @@ def signals_over_day(signals: pl.DataFrame, title: str) -> bytes:
         _say(axes, "no signal in this session")
     _clock_axis(axes)
     return _png(figure)
+
+
+def volume_by_price(profiles: pl.DataFrame) -> bytes:
+    """Draw profiles of the instruments with the largest turnover: volume to the right, value area dark, POC a line."""
+    known = profiles.drop_nulls("poc").sort(pl.col("volume") * pl.col("poc"), descending=True)
+    shown = list(known.head(_PROFILES).iter_rows(named=True))
+    figure, axes = _figure(f"Volume by price: {known.height} profiles, those with the largest turnover", "")
+    if not shown:
+        _say(axes, "there is no profile")
+        return _png(figure)
+    axes.set_axis_off()
+    for place, row in enumerate(shown):
+        _one_profile(axes.inset_axes((place / len(shown) + 0.05, 0.02, 0.8 / len(shown), 0.86)), row)
+    return _png(figure)
+
+
+def _one_profile(axes: Axes, row: Mapping[str, Any]) -> None:
+    height = row["row_size"]
+    volume = np.array(row["histogram"])
+    bottom = row["histogram_from"] + height * np.arange(len(volume))
+    # half a row of slack: edges are sums of decimals
+    inside = (bottom > row["val"] - height / 2) & (bottom < row["vah"] - height / 2)
+    axes.barh(bottom, volume, height=height, align="edge", color=np.where(inside, _INK, _BAND).tolist(), linewidth=0)
+    axes.axhline(row["poc"], color=_SHORT, linewidth=1.0)
+    axes.set_title(f"{row['symbol']}\nPOC {row['poc']:g}", fontsize=8, color=_TEXT)
+    axes.tick_params(labelsize=7, colors=_TEXT)
+    axes.set_xticks([])
+    axes.ticklabel_format(axis="y", useOffset=False, style="plain")
+    for side in ("top", "right", "bottom"):
+        axes.spines[side].set_visible(False)
 
 
 def _minute(moment: pl.Expr) -> pl.Expr:

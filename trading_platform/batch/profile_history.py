@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS, indicators_scan
 from trading_platform.calc.volume_profile import row_ticks_for
+from trading_platform.market.corporate_actions import CorporateActions
 
 _ATR_COLUMN = 2
 
@@ -49,6 +50,18 @@ def day_atrs(high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray
     """Return for each session the ATR 14 of the sessions before it, NaN while warming up; one more than sessions."""
     values = indicators_scan(np.zeros(INDICATOR_FIELDS), high, low, close)[:, _ATR_COLUMN]
     return np.concatenate(([np.nan], values))
+
+
+def adjusted(days: pl.DataFrame, actions: CorporateActions, session: date) -> pl.DataFrame:
+    """Return days (symbol, session, high, low, close) in the price measure of `session`: splits and bonuses undone."""
+    first = days["session"].min()
+    if not isinstance(first, date) or not (touched := actions.symbols(first, session)):
+        return days
+    pairs = days.filter(pl.col("symbol").is_in(list(touched))).select("symbol", "session").unique()
+    rows = [(name, day, actions.factor(name, day, session)) for name, day in pairs.iter_rows()]
+    factors = pl.DataFrame(rows, schema={"symbol": pl.String, "session": pl.Date, "factor": pl.Float64}, orient="row")
+    joined = days.join(factors, on=["symbol", "session"], how="left")
+    return joined.with_columns(pl.col("high", "low", "close") / pl.col("factor").fill_null(1.0)).drop("factor")
 
 
 def days_of(bars: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:

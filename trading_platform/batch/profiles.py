@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from trading_platform.calc.volume_profile import (
@@ -21,6 +22,7 @@ from trading_platform.calc.volume_profile import (
     profile_scan,
     value_area,
 )
+from trading_platform.market.session_kinds import PhaseKind
 
 BARS, TICKS = "bars", "ticks"
 PERIOD_SECONDS = 1800
@@ -84,6 +86,12 @@ class NakedPoc:
     high: float
     session: date
 
+    def divided(self, factor: float) -> "NakedPoc":
+        """Return it in the price measure after a split or bonus."""
+        if factor == 1.0:
+            return self
+        return NakedPoc(self.price / factor, self.low / factor, self.high / factor, self.session)
+
 
 def still_naked(earlier: Sequence[NakedPoc], traded: Traded) -> list[NakedPoc]:
     """Return those that this session did not trade at."""
@@ -104,6 +112,28 @@ def naked_columns(naked: Sequence[NakedPoc]) -> dict[str, Any]:
         "naked_poc_lows": [one.low for one in naked],
         "naked_poc_highs": [one.high for one in naked],
         "naked_poc_sessions": [one.session for one in naked],
+    }
+
+
+def traded_of_bars(bars: pl.DataFrame, opens: datetime) -> tuple[Traded, int]:
+    """Return what minute bars (start, kind, high, low, close, volume) of continuous trading tell, in order of start.
+
+    Second, what was traded in auctions.
+    """
+    inside = (bars["kind"] == int(PhaseKind.CONTINUOUS)).to_numpy()
+    volume = bars["volume"].fill_null(0).to_numpy().astype(np.int64)
+    after = bars["start"].dt.epoch("s").to_numpy() - int(opens.timestamp())
+    low, high, close = (bars[name].to_numpy()[inside] for name in ("low", "high", "close"))
+    return Traded(after[inside], low, high, close, volume[inside]), int(volume[~inside].sum())
+
+
+def grid_columns(grid: Grid, day_atr: float) -> dict[str, Any]:
+    """Return what a profile was made with as columns of the table."""
+    return {
+        "tick_size": grid.tick_size,
+        "row_ticks": grid.row_ticks,
+        "row_size": grid.row_size,
+        "day_atr": day_atr if day_atr > 0.0 else None,
     }
 
 

@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from trading_platform.batch.reference import segment_of
+from trading_platform.calc.volume_profile import PARTS_PER_SHARE, VALUE_AREA_SHARE
 from trading_platform.errors import NoSessionError, UnknownSessionDate
 from trading_platform.market.sessions import Phase, SessionClass, SessionTable
 from trading_platform.market.universe import PER_SOCKET, SOCKETS
@@ -17,7 +18,7 @@ NEEDED_SHARE = 0.8
 
 RSI_RANGE = (0.0, 100.0)
 
-_CLASSES_OF_SEGMENT: dict[str | None, tuple[SessionClass, ...]] = {
+CLASSES_OF_SEGMENT: dict[str | None, tuple[SessionClass, ...]] = {
     "NSE": (SessionClass.NSE_CASH_FNO, SessionClass.NSE_CASH),
     "NFO": (SessionClass.NSE_DERIVATIVES,),
     "CDS": (SessionClass.NSE_CURRENCY,),
@@ -91,7 +92,7 @@ def bars_sound(rows: pl.DataFrame, table: SessionTable, session: date) -> Findin
 def opening_hours(table: SessionTable, session: date) -> pl.DataFrame:
     """Return segment, opens, closes: first and one past the last moment of its phases; null is any segment."""
     rows = []
-    for segment, classes in _CLASSES_OF_SEGMENT.items():
+    for segment, classes in CLASSES_OF_SEGMENT.items():
         phases = [phase for one in classes for phase in _phases(table, one, session)]
         if phases:
             rows.append((segment, min(phase.start for phase in phases), max(phase.end for phase in phases)))
@@ -175,6 +176,30 @@ def signals_sound(rows: pl.DataFrame) -> Finding:
             "duplicate signals": pl.struct("token", "pattern", "interval", "formed_at", "direction").is_duplicated(),
         },
     )
+
+
+def profiles_sound(rows: pl.DataFrame, bars: pl.DataFrame) -> Finding:
+    """Refuse profiles that lost volume or whose value area breaks its rule; ticks that tell other than bars warn."""
+    traded = bars.filter(pl.col("kind") == 0).group_by("symbol", "segment").agg(pl.col("volume").sum().alias("of_bars"))
+    joined = rows.join(traded, on=["symbol", "segment"], how="full", nulls_equal=True, coalesce=True)
+    known = pl.col("poc").is_not_null()
+    # a part of a share that a row is rounded by
+    lost = (pl.col("histogram").list.sum() - pl.col("volume")).abs() > pl.col("histogram").list.len() / PARTS_PER_SHARE
+    differs = known & (pl.col("volume") != pl.col("of_bars"))
+    finding = _faults(
+        joined,
+        {
+            "histogram differs from volume": known & lost,
+            "value area too small": known & (pl.col("value_area_share") < VALUE_AREA_SHARE),
+            "POC outside the value area": known & ~pl.col("poc").is_between("val", "vah"),
+            "volume differs from bars": differs & (pl.col("method") == "bars"),
+            "traded without a profile": ~known & (pl.col("of_bars") > 0),
+            "duplicate rows": pl.struct("symbol", "segment").is_duplicated(),
+        },
+    )
+    elsewhere = joined.filter(differs & (pl.col("method") == "ticks")).height
+    facts = {**finding.facts, "ticks differ from bars": elsewhere}
+    return Finding(finding.passed and not elsewhere, facts, only_warns=finding.passed)
 
 
 def _faults(rows: pl.DataFrame, rules: Mapping[str, pl.Expr]) -> Finding:

@@ -16,6 +16,7 @@ Ints = NDArray[np.int64]
 
 VALUE_AREA_RULE = "cbot_pairs_70"
 """Two rows against two rows from the point of control outwards until 70% of the volume is inside."""
+VALUE_AREA_SHARE = 0.7
 
 MOST_ROWS, LEAST_ROWS = 120, 60
 """Rows that an ordinary day has; a day of fewer ticks than this has a row for each."""

@@ -13,6 +13,7 @@ ASSETS = (
     "ticks",
     "minute_bars",
     "volume_baselines",
+    "volume_profiles",
     "indicator_seeds",
     "indicator_snapshots",
     "patterns",

@@ -8,11 +8,13 @@ import polars as pl
 import typer
 
 from trading_platform.batch.bar_files import read_bars
+from trading_platform.batch.corporate_actions import read_corporate_actions
 from trading_platform.batch.file_profiles import profiles_of_bars
 from trading_platform.cli.bar_report import tell_indices, tell_rejected
 from trading_platform.cli.console import say
 from trading_platform.cli.output_files import refuse_output, write_table
 from trading_platform.errors import BadFileError, PlatformError
+from trading_platform.market.corporate_actions import load_corporate_actions
 from trading_platform.market.sessions import load_session_table
 
 _UNUSABLE = 2
@@ -30,6 +32,7 @@ def profile(
     tick_size: Annotated[
         float | None, typer.Option(help="step of the price; else told by each symbol's prices")
     ] = None,
+    actions: Annotated[Path | None, typer.Option(help="CSV of splits and bonuses, instead of those shipped")] = None,
     index: Annotated[list[str] | None, typer.Option(help="symbol that is an index, beside known names")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the summary as one line of JSON")] = False,
 ) -> None:
@@ -43,8 +46,8 @@ def profile(
     The histogram stands in the same row: `histogram` has the volume of each row of price, the lowest first, from
     `histogram_from` upwards in steps of `row_size`. An index has no volume: its columns are empty but for `reason`.
 
-    Rows outside the hours of NSE cash are set aside. Prices are taken as given: a split between sessions makes naked
-    POCs of before it meaningless.
+    Rows outside the hours of NSE cash are set aside. Naked POCs, row heights and the ATR of sessions before a split or
+    bonus are divided by its factor; columns of --actions: symbol, ex_date, kind, volume_factor, source.
 
     Example: trading-platform profile --bars minutes.parquet --out profiles.parquet
 
@@ -60,17 +63,18 @@ def profile(
         tell_rejected(found)
         if found.bars.is_empty():
             raise BadFileError(f"{bars} holds no bar that can be used ({len(found.rejected)} rows are broken)")
-        rows = profiles_of_bars(found.bars, table, found.indices, tick_size)
+        known = load_corporate_actions() if actions is None else read_corporate_actions(actions)
+        rows = profiles_of_bars(found.bars, table, found.indices, actions=known, tick_size=tick_size)
         write_table(out, rows if out.suffix == ".parquet" else _flat(rows))
     except PlatformError as error:
         say(f"error: {error}", error=True)
         raise typer.Exit(_UNUSABLE) from None
-    known = rows["poc"].count()
+    profiles = rows["poc"].count()
     if as_json:
-        told = {"rows": rows.height, "symbols": rows["symbol"].n_unique(), "profiles": known, "out": str(out)}
+        told = {"rows": rows.height, "symbols": rows["symbol"].n_unique(), "profiles": profiles, "out": str(out)}
         say(orjson.dumps({**told, "rejected_rows": found.rejected.height}).decode())
     else:
-        say(f"{known:,} profiles of {rows.height:,} symbols and sessions, written to {out}")
+        say(f"{profiles:,} profiles of {rows.height:,} symbols and sessions, written to {out}")
     if found.rejected.height:
         raise typer.Exit(_SET_ASIDE)
 

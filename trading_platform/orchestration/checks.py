@@ -12,6 +12,7 @@ from trading_platform.batch.quality import (
     bars_sound,
     baselines_sound,
     instruments_sound,
+    profiles_sound,
     seeds_sound,
     signals_sound,
     snapshots_sound,
@@ -24,6 +25,7 @@ from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_patterns import patterns
 from trading_platform.orchestration.asset_reference import instruments, subscription_universe
 from trading_platform.orchestration.asset_volume import volume_baselines
+from trading_platform.orchestration.asset_volume_profiles import volume_profiles
 from trading_platform.orchestration.context import run_sessions
 from trading_platform.orchestration.metadata import dates, facts
 from trading_platform.orchestration.partitions import SESSIONS
@@ -37,6 +39,7 @@ from trading_platform.wire.lake_tables import (
     PATTERNS,
     SUBSCRIPTION_UNIVERSE,
     VOLUME_BASELINES,
+    VOLUME_PROFILES,
     Table,
 )
 
@@ -86,6 +89,21 @@ def bars_are_sound(context: dg.AssetCheckExecutionContext, lake: LakeResource) -
 def baselines_are_known(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Judge the baselines of the session."""
     return _judge(context, lake, lambda store, day: baselines_sound(_rows(store, VOLUME_BASELINES, day)))
+
+
+@dg.asset_check(
+    asset=volume_profiles,
+    additional_deps=[minute_bars],
+    partitions_def=SESSIONS,
+    description="No share is lost, the value area holds 70% and the POC, and volume is that of the minute bars.",
+)
+def profiles_are_sound(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    """Judge the profiles of the session against its bars."""
+    return _judge(
+        context,
+        lake,
+        lambda store, day: profiles_sound(_rows(store, VOLUME_PROFILES, day), _rows(store, MINUTE_BARS, day)),
+    )
 
 
 @dg.asset_check(

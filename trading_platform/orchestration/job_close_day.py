@@ -40,7 +40,7 @@ def close_day_job(
     """Return the job of the evening."""
     launcher = Launcher(definitions, resources)
 
-    @dg.op(description="Ticks and bars from the journal, live == replay, snapshots, patterns, a backup.")
+    @dg.op(description="Ticks and bars from the journal, live == replay, snapshots, patterns, profiles, a backup.")
     def close(
         context: dg.OpExecutionContext,
         config: CloseConfig,
@@ -56,6 +56,7 @@ def close_day_job(
             "bars, snapshots and patterns",
             lambda: recompute(context, launcher, session, journals=journals, redis_manager=redis_manager),
         )
+        steps.do("volume profiles", lambda: launcher.materialise(context, ("volume_profiles",), session, session))
         if config.backup:
             steps.do("backup", lambda: _back_up(context, settings, redis_manager))
         steps.end()
@@ -64,7 +65,7 @@ def close_day_job(
         name=NAME,
         partitions_def=SESSIONS,
         tags={JOB: NAME, MAX_RUNTIME: str(LONGEST_RUN_SECONDS)},
-        description="The evening: ticks, bars, live == replay, snapshots and patterns of a session, then a backup.",
+        description="The evening: ticks, bars, live == replay, snapshots, patterns, profiles of a session, a backup.",
     )
     def close_day() -> None:
         close()

@@ -15,6 +15,7 @@ def _from(asset: str, *columns: str) -> Sources:
 
 
 _CLOSE, _RANGE = _from("minute_bars", "close"), _from("minute_bars", "high", "low", "close")
+_TRADED = (*_from("ticks", "last_price", "day_volume"), *_from("minute_bars", "high", "low", "volume"))
 _STATE = _from("indicator_seeds", "state")
 
 COLUMN_SOURCES: Mapping[str, Mapping[str, Sources]] = {
@@ -34,6 +35,14 @@ COLUMN_SOURCES: Mapping[str, Mapping[str, Sources]] = {
         "bucket_start": _from("minute_bars", "start"),
         "expected_median": _from("minute_bars", "start", "volume"),
         "sessions_used": _from("minute_bars", "volume"),
+    },
+    "volume_profiles": {
+        **_same("minute_bars", "token", "symbol", "segment"),
+        "tick_size": _from("instruments", "tick_size"),
+        # of a session with ticks; else the bars alone
+        **dict.fromkeys(("volume", "auction_volume", "histogram", "poc", "val", "vah"), _TRADED),
+        **dict.fromkeys(("ib_high", "ib_low", "high", "low"), (*_from("ticks", "last_price"), *_RANGE)),
+        **dict.fromkeys(("row_ticks", "day_atr"), _RANGE),
     },
     "indicator_seeds": {
         **_same("instruments", "token", "symbol"),

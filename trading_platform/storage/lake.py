@@ -97,6 +97,12 @@ class Lake:
             )
         return rows
 
+    def scan(self, table: str) -> pl.LazyFrame:
+        """Return all rows as they are stored, to be read in part; moments are UTC."""
+        described = table_named(table)
+        scan = self._scan(table)
+        return _to_utc(described.schema.to_frame()).lazy() if scan is None else scan
+
     def sessions(self, table: str) -> list[date]:
         """Return the sessions that hold rows, ascending."""
         found = self._open(table_named(table).name)

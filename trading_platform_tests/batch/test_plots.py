@@ -14,9 +14,10 @@ from trading_platform.batch.plots import (
     latency_histogram,
     relative_volume_curve,
     signals_over_day,
+    volume_by_price,
     volume_curve,
 )
-from trading_platform.wire.lake_tables import INDICATOR_SNAPSHOTS, PATTERNS, VOLUME_BASELINES
+from trading_platform.wire.lake_tables import INDICATOR_SNAPSHOTS, PATTERNS, VOLUME_BASELINES, VOLUME_PROFILES
 from trading_platform_tests.batch.lake_rows import SESSION, minute_bars, moment
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -115,3 +116,16 @@ def test_a_picture_brings_its_own_ground_so_that_a_dark_page_does_not_swallow_it
     with Image.open(io.BytesIO(volume_curve(baselines(3, 390)))) as image:
         corners = [image.convert("RGBA").getpixel(at) for at in ((0, 0), (image.width - 1, image.height - 1))]
     assert corners == [(255, 255, 255, 255)] * 2
+
+
+@pytest.mark.parametrize("symbols", [0, 1, 9])
+def test_volume_by_price(symbols: int) -> None:
+    row = {
+        "poc": 100.05, "val": 99.9, "vah": 100.3, "volume": 1000, "row_size": 0.1, "histogram_from": 99.0,
+        "histogram": [float(place * 7 % 13) for place in range(20)],
+    }  # fmt: skip
+    names = {name: VOLUME_PROFILES.schema[name] for name in ("symbol", *row)}
+    rows = pl.DataFrame([{**row, "symbol": f"S{number}"} for number in range(symbols)], schema=names)
+    png = volume_by_price(rows)
+    assert png.startswith(PNG)
+    assert len(png) < MAX_BYTES

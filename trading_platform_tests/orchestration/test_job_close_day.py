@@ -57,6 +57,8 @@ def test_a_recorded_session_is_worked_up_and_backed_up(recorded: Path, backups: 
     lake = Lake(recorded / "lake")
     assert lake.counts("ticks") == {DAY: SECONDS // 10}
     assert lake.sessions("minute_bars") == lake.sessions("indicator_snapshots") == [DAY]
+    profile = lake.read_sessions("volume_profiles", [DAY]).row(0, named=True)
+    assert (profile["method"], profile["poc"], profile["volume"]) == ("ticks", 100.0, SECONDS - 10)
     assert backups == [1]
 
 

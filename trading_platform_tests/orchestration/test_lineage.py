@@ -25,6 +25,7 @@ def test_every_table_that_is_computed_from_another_says_from_which_columns() -> 
     assert set(COLUMN_SOURCES) >= {
         "minute_bars",
         "volume_baselines",
+        "volume_profiles",
         "indicator_seeds",
         "indicator_snapshots",
         "patterns",
