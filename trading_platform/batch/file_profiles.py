@@ -41,6 +41,7 @@ def profiles_of_bars(
     """
     named = minutes.rename({"ts": "start"}).with_columns(session=pl.col("start").dt.date())
     hours = {day: table.session(SessionClass.NSE_CASH, day) for day in named["session"].unique().sort()}
+    named = _with_kinds(named, hours)
     found: list[dict[str, Any]] = []
     for (symbol,), part in named.partition_by("symbol", as_dict=True, maintain_order=True).items():
         if symbol in indices:
@@ -62,17 +63,18 @@ def _of_symbol(
 ) -> list[dict[str, Any]]:
     symbol, last = str(bars["symbol"][0]), bars["session"][-1]
     # in the measure of the last session all along, and from there to that of each
-    days = adjusted(days_of(bars.lazy(), ["symbol"]).collect(), actions, last)
-    atrs = day_atrs(*(days[name].to_numpy() for name in ("high", "low", "close")))
+    continuous = bars.lazy().filter(pl.col("kind") == int(PhaseKind.CONTINUOUS))
+    days = adjusted(days_of(continuous, ["symbol"]).collect(), actions, last)
+    atrs = day_atrs(*(days[name].to_numpy() for name in ("high", "low", "close"))).tolist()
+    atr_before = dict(zip(days["session"], atrs, strict=False))
     naked: list[NakedPoc] = []
     before: date | None = None
     rows = []
-    sessions = bars.partition_by("session", as_dict=True, maintain_order=True)
-    for ((day,), part), atr in zip(sessions.items(), atrs, strict=False):
+    for (day,), part in bars.partition_by("session", as_dict=True, maintain_order=True).items():
         to_day = actions.factor(symbol, day, last)
-        traded, auction = traded_of_bars(_with_kind(part, hours[day]), hours[day].opens)
+        traded, auction = traded_of_bars(part, hours[day].opens)
         grid = Grid(tick, row_ticks_of(days, day, tick / to_day) or 1)
-        day_atr = float(atr) * to_day
+        day_atr = atr_before.get(day, float("nan")) * to_day
         row = profile_row(traded, grid, day_atr)
         changed = actions.factor(symbol, before, day) if before else 1.0
         naked = still_naked([one.divided(changed) for one in naked], traded)
@@ -81,6 +83,11 @@ def _of_symbol(
         naked += poc_of(row, day)
         before = day
     return rows
+
+
+def _with_kinds(bars: pl.DataFrame, hours: Mapping[date, Session]) -> pl.DataFrame:
+    parts = [_with_kind(part, hours[day]) for (day,), part in bars.partition_by("session", as_dict=True).items()]
+    return pl.concat(parts).sort("symbol", "start")
 
 
 def _with_kind(bars: pl.DataFrame, hours: Session) -> pl.DataFrame:

@@ -117,3 +117,33 @@ def test_row_heights_come_from_the_month_before(tmp_path: Path) -> None:
     assert run("--bars", tmp_path / "bars.csv", "--tick-size", 0.05, "--out", tmp_path / "o.parquet").exit_code == 0
     # June has only its first day to go by: 241 ticks; July the median of 12 and 36 rupees: 481 ticks
     assert pl.read_parquet(tmp_path / "o.parquet")["row_ticks"].to_list() == [3, 3, 5, 5]
+
+
+def test_an_auction_is_in_no_row_and_no_range(tmp_path: Path) -> None:
+    rows = [("ABC", "2026-07-29 09:07:00", 90.0, 90.0, 700), ("ABC", "2026-07-29 09:15:00", 100.0, 100.2, 30)]
+    alone = ("XYZ", "2026-07-29 09:07:00", 90.0, 90.0, 700)
+    (tmp_path / "bars.csv").write_text(lines(*rows, alone), encoding="utf-8")
+    assert run("--bars", tmp_path / "bars.csv", "--tick-size", 0.1, "--out", tmp_path / "o.parquet").exit_code == 0
+    one, two = pl.read_parquet(tmp_path / "o.parquet").iter_rows(named=True)
+    assert (one["auction_volume"], one["volume"], one["row_ticks"]) == (700, 30, 1)
+    assert one["histogram"] == [10.0, 10.0, 10.0]
+    assert (two["auction_volume"], two["reason"]) == (700, "nothing was traded")
+
+
+def test_a_split_divides_what_came_before_it(tmp_path: Path) -> None:
+    rows = [
+        ("ABC", "2026-06-30 09:15:00", 200.0, 248.0, 30),  # 48 rupees of before are 24 of now: 241 ticks
+        ("ABC", "2026-06-30 09:16:00", 240.0, 240.1, 3000),
+        ("ABC", "2026-07-01 09:15:00", 100.0, 101.0, 30),
+        ("ABC", "2026-07-02 09:15:00", 119.9, 120.1, 30),
+    ]
+    (tmp_path / "bars.csv").write_text(lines(*rows), encoding="utf-8")
+    header = "symbol,ex_date,kind,volume_factor,source\n"
+    (tmp_path / "actions.csv").write_text(f"{header}ABC,2026-07-01,split,2,made\n", encoding="utf-8")
+    told = ("--bars", tmp_path / "bars.csv", "--tick-size", 0.1, "--actions", tmp_path / "actions.csv")
+    assert run(*told, "--out", tmp_path / "o.parquet").exit_code == 0
+    june, first, second = pl.read_parquet(tmp_path / "o.parquet").iter_rows(named=True)
+    assert (june["row_ticks"], june["poc"]) == (5, 240.2)
+    assert (first["row_ticks"], second["row_ticks"]) == (3, 3)
+    assert first["naked_pocs"] == [120.1]
+    assert second["naked_pocs"] == [first["poc"]]
