@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from trading_platform.batch.profile_history import adjusted, day_atrs, days_of, row_ticks_of, tick_size_of
+from trading_platform.batch.profile_history import STEPS, adjusted, day_atrs, days_of, row_ticks_of, tick_size_of
 from trading_platform.batch.profiles import (
     BARS,
     INDEX,
@@ -37,7 +37,7 @@ def profiles_of_bars(
 ) -> pl.DataFrame:
     """Return COLUMNS by symbol and session from minute bars (symbol, ts, prices, volume null where there is none).
 
-    The hours are those of NSE cash without a closing auction. Without `tick_size` each symbol's prices tell its own.
+    The hours are those of NSE cash without a closing auction. Without `tick_size` each symbol's prices so far tell it.
     """
     named = minutes.rename({"ts": "start"}).with_columns(session=pl.col("start").dt.date())
     hours = {day: table.session(SessionClass.NSE_CASH, day) for day in named["session"].unique().sort()}
@@ -48,8 +48,7 @@ def profiles_of_bars(
             days = part["session"].unique(maintain_order=True)
             rows = [{"session": day, "method": BARS, "reason": INDEX} for day in days]
         else:
-            prices = part.select("open", "high", "low", "close").to_numpy().ravel()
-            rows = _of_symbol(part, hours, actions, tick_size or tick_size_of(prices))
+            rows = _of_symbol(part, hours, actions, tick_size)
         found += [{**row, "symbol": symbol} for row in rows]
     return pl.DataFrame(
         [{name: row.get(name) for name in COLUMNS} for row in found],
@@ -59,7 +58,7 @@ def profiles_of_bars(
 
 
 def _of_symbol(
-    bars: pl.DataFrame, hours: Mapping[date, Session], actions: CorporateActions, tick: float
+    bars: pl.DataFrame, hours: Mapping[date, Session], actions: CorporateActions, tick_size: float | None
 ) -> list[dict[str, Any]]:
     symbol, last = str(bars["symbol"][0]), bars["session"][-1]
     # in the measure of the last session all along, and from there to that of each
@@ -69,11 +68,13 @@ def _of_symbol(
     atr_before = dict(zip(days["session"], atrs, strict=False))
     naked: list[NakedPoc] = []
     before: date | None = None
+    finest = STEPS[0]
     rows = []
     for (day,), part in bars.partition_by("session", as_dict=True, maintain_order=True).items():
+        finest = tick_size or min(finest, tick_size_of(part))
         to_day = actions.factor(symbol, day, last)
         traded, auction = traded_of_bars(part, hours[day].opens)
-        grid = Grid(tick, row_ticks_of(days, day, tick / to_day) or 1)
+        grid = Grid(finest, row_ticks_of(days, day, finest / to_day) or 1)
         day_atr = atr_before.get(day, float("nan")) * to_day
         row = profile_row(traded, grid, day_atr)
         changed = actions.factor(symbol, before, day) if before else 1.0

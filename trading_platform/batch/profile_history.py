@@ -17,9 +17,12 @@ STEPS = (5.0, 1.0, 0.5, 0.1, 0.05, 0.01, 0.0025, 0.0001)
 """Steps that prices of Indian exchanges have; the last is the finest that a segment of Kite carries, nearly."""
 
 
-def tick_size_of(prices: NDArray[np.float64]) -> float:
-    """Return the largest of STEPS that all prices are multiples of, the finest if none is."""
-    distinct = np.unique(prices)
+def tick_size_of(bars: pl.DataFrame) -> float:
+    """Return the largest of STEPS that all prices of bars are multiples of, the finest if none is.
+
+    Where it is not told otherwise, the finest that a symbol's sessions so far had is its step.
+    """
+    distinct = np.unique(bars.select("open", "high", "low", "close").to_numpy())
     for step in STEPS:
         if np.allclose(distinct / step, np.rint(distinct / step), rtol=0.0, atol=1e-6):
             return step

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from trading_platform.batch.profile_history import adjusted, day_atrs, row_ticks_of, tick_size_of
+from trading_platform.batch.profile_history import STEPS, adjusted, day_atrs, row_ticks_of, tick_size_of
 from trading_platform.batch.profile_ticks import COLUMNS as TICK_COLUMNS
 from trading_platform.batch.profile_ticks import traded_of_ticks
 from trading_platform.batch.profiles import (
@@ -116,7 +116,7 @@ def _one(
     if ticks is not None:
         traded, auction = traded_of_ticks(ticks, bars, opens)
     atr = _atr(days)
-    grid = _grid(bars, on_bars, day, days)
+    grid = _grid(bars, on_bars, day, days, before)
     row = profile_row(traded, grid, atr)
     naked = still_naked(_carried(symbol, day, days, before), on_bars)
     shared = {"entries": len(traded.volume), "auction_volume": auction}
@@ -129,11 +129,13 @@ def _atr(days: pl.DataFrame | None) -> float:
     return float(day_atrs(*(days[name].to_numpy() for name in ("high", "low", "close")))[-1])
 
 
-def _grid(bars: pl.DataFrame, traded: Traded, day: Day, days: pl.DataFrame | None) -> Grid:
+def _grid(
+    bars: pl.DataFrame, traded: Traded, day: Day, days: pl.DataFrame | None, before: dict[str, Any] | None
+) -> Grid:
     token = bars["token"][0]
     tick = day.tick_sizes.get(token, 0.0) if token is not None else 0.0
     if not tick > 0.0:
-        tick = tick_size_of(bars.select("open", "high", "low", "close").to_numpy().ravel())
+        tick = min(tick_size_of(bars), STEPS[0] if before is None else before["tick_size"] or STEPS[0])
     known = pl.DataFrame(schema={"session": pl.Date, "high": pl.Float64, "low": pl.Float64})
     if days is not None:
         known = days.select(known.columns)

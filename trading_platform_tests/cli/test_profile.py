@@ -147,3 +147,11 @@ def test_a_split_divides_what_came_before_it(tmp_path: Path) -> None:
     assert (first["row_ticks"], second["row_ticks"]) == (3, 3)
     assert first["naked_pocs"] == [120.1]
     assert second["naked_pocs"] == [first["poc"]]
+
+
+def test_the_step_of_a_session_does_not_look_ahead(tmp_path: Path) -> None:
+    days = [("2026-07-29", 100.5), ("2026-07-30", 100.05), ("2026-07-31", 100.5)]
+    rows = [("ABC", f"{day} 09:15:00", 100.0, high, 5) for day, high in days]
+    (tmp_path / "bars.csv").write_text(lines(*rows), encoding="utf-8")
+    assert run("--bars", tmp_path / "bars.csv", "--out", tmp_path / "o.parquet").exit_code == 0
+    assert pl.read_parquet(tmp_path / "o.parquet")["tick_size"].to_list() == [0.5, 0.05, 0.05]
