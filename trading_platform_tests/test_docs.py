@@ -34,6 +34,7 @@ PARSED = {
     "bench": "minutes of load",
     "demo": "make demo",
     "feed": "a service that connects to Kite",
+    "forecast": "more sessions than the folder has",
     "login": "a person at Kite",
     "start": "seven processes", "stop": "what start started", "restart": "what start started",
     "status": "what start started", "logs": "what start started",

@@ -1,0 +1,93 @@
+"""The shape of a day in logs from few sessions: own bins, drawn towards neighbouring bins and towards all symbols.
+
+How far it is drawn is estimated from the history (empirical Bayes): a bin's own mean counts by how much true difference
+between bins there is, beside the noise of a mean over so many sessions. Long histories keep their own shape.
+"""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+Cube = NDArray[np.float64]
+Table = NDArray[np.float64]
+
+SWEEPS = 3
+OUTLIER = 3.0
+MAD_TO_SIGMA = 1.4826
+NEIGHBOURS = 25.0
+"""Smoothing reaches over one part in 25 of the day, in bins (a standard deviation)."""
+
+
+def winsorise(logs: Cube) -> Cube:
+    """Draw each log in to 3 robust deviations of what session and bin medians leave (a median polish)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        left = logs - np.nanmedian(logs, axis=(1, 2), keepdims=True)
+        for _ in range(SWEEPS):
+            left -= np.nanmedian(left, axis=1, keepdims=True)
+            left -= np.nanmedian(left, axis=2, keepdims=True)
+        spread = OUTLIER * MAD_TO_SIGMA * np.nanmedian(np.abs(left), axis=(1, 2), keepdims=True)
+    drawn: Cube = logs - left + np.clip(left, -spread, spread)
+    return drawn
+
+
+def common_profile(logs: Cube) -> NDArray[np.float64]:
+    """Return the shape that symbols share (bins): the mean of their median shapes, NaN for a bin that none has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        shape = np.nanmedian(logs - np.nanmedian(logs, axis=2, keepdims=True), axis=1)
+    return _weighted_mean(shape, np.sum(~np.isnan(logs), axis=1))
+
+
+def day_profiles(logs: Cube, common: NDArray[np.float64]) -> tuple[Table, Table]:
+    """Return profile (symbols, bins), its mean about zero, and level of each session (symbols, sessions).
+
+    `common`: the shape that all symbols share. NaN for a bin without it, and for the level of a session without a bar.
+    """
+    own, level = _additive_parts(logs)
+    known = np.sum(~np.isnan(logs), axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        noise = np.nanvar(logs - level[:, :, None] - own[:, None, :], axis=(1, 2))
+    smooth = common + _smooth(own - common, known)
+    rough = np.where(known > 0, own - smooth, 0.0)
+    error = noise[:, None] / np.maximum(known, 1)
+    true = np.maximum(_mean_square(rough, known) - np.nanmean(error, axis=1), 0.0)
+    weight = true[:, None] / (true[:, None] + error)
+    profile = np.where(known > 0, smooth + np.nan_to_num(weight) * rough, smooth)
+    return profile, level
+
+
+def _additive_parts(logs: Cube) -> tuple[Table, Table]:
+    """Return means by bin and by session that together explain the logs, by turns; missing bars do not tilt them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        level = np.nanmedian(logs, axis=2)
+        for _ in range(SWEEPS):
+            own = np.nanmean(logs - level[:, :, None], axis=1)
+            own -= np.nanmean(own, axis=1, keepdims=True)
+            level = np.nanmean(logs - own[:, None, :], axis=2)
+    return own, level
+
+
+def _weighted_mean(own: Table, known: NDArray[np.int64]) -> NDArray[np.float64]:
+    total = known.sum(axis=0)
+    weighed = np.nansum(np.where(known > 0, own, 0.0) * known, axis=0)
+    return np.where(total > 0, weighed / np.maximum(total, 1), np.nan)
+
+
+def _smooth(deviation: Table, known: NDArray[np.int64]) -> Table:
+    bins = deviation.shape[1]
+    width = bins / NEIGHBOURS
+    at = np.arange(bins)
+    kernel = np.exp(-0.5 * ((at[:, None] - at[None, :]) / width) ** 2)
+    weight = known @ kernel
+    total = (np.where(known > 0, deviation, 0.0) * known) @ kernel
+    return np.where(weight > 0, total / np.maximum(weight, 1e-12), np.nan)
+
+
+def _mean_square(rough: Table, known: NDArray[np.int64]) -> NDArray[np.float64]:
+    bins = np.maximum(np.sum(known > 0, axis=1), 1)
+    squares: NDArray[np.float64] = np.sum(rough * rough, axis=1) / bins
+    return squares
