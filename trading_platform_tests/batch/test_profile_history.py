@@ -26,7 +26,7 @@ def days(*ranges: tuple[date, float]) -> pl.DataFrame:
     ],
 )
 def test_the_step_is_that_on_which_all_prices_lie(prices: list[float], step: float) -> None:
-    assert tick_size_of(pl.DataFrame({name: prices for name in ("open", "high", "low", "close")})) == step
+    assert tick_size_of(pl.DataFrame(dict.fromkeys(("open", "high", "low", "close"), prices))) == step
 
 
 def test_a_month_goes_by_the_median_of_the_month_before() -> None:
