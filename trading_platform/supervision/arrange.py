@@ -25,6 +25,9 @@ from trading_platform.supervision.plan import (
 
 DEFINITIONS = "trading_platform.definitions"
 _VALKEY_PROCESS = "trading_platform.supervision.valkey_process"
+_PAST_SESSIONS = 20
+"""What a baseline looks at: the simulated platform has one as soon as its morning was prepared."""
+_SLOW = 10.0
 
 
 def arrange(
@@ -74,7 +77,9 @@ def _valkey(settings: Settings) -> Service:
 def _exchange(places: Places, session: date, *, ports: tuple[int, int], names: int, speed: float) -> Service:
     command = _ours(
         "simulate", "--synthetic", "--session", session.isoformat(), "--names", str(names), "--speed", f"{speed:g}",
-        "--hold", "--port", str(ports[0]), "--ws-port", str(ports[1]),
+        "--hold", "--port", str(ports[0]), "--ws-port", str(ports[1]), "--past", str(_PAST_SESSIONS),
+        # an index of Kite moves each second; what is fast enough anyway sends no more than its bars give
+        *(() if speed > _SLOW else ("--packets-per-second", "1")),
     )  # fmt: skip
     # begun again it would trade its session from the start, behind what is recorded
     return Service(name=EXCHANGE, command=command, log=places.log(EXCHANGE), restarts=False)

@@ -46,6 +46,10 @@ def test_a_simulated_platform_asks_its_own_exchange(tmp_path: Path) -> None:
         "7",
         "2.5",
     ]
+    assert command[command.index("--past") + 1] == "20"  # as many as a baseline looks at
+    assert command[command.index("--packets-per-second") + 1] == "1"
+    fast = arrange(settings, places_in(tmp_path), "simulated", session=date(2026, 7, 31), speed=60.0)
+    assert "--packets-per-second" not in fast.service("exchange").command
     assert plan.environment["TP_KITE_API_ROOT"] == plan.exchange_root
     assert plan.environment["TP_KITE_WS_ROOT"].startswith("ws://127.0.0.1:")
     assert plan.service("feed").command[-1] == f"{plan.exchange_root}/simulator/clock"
