@@ -40,8 +40,9 @@ def profile(
 
     Columns of the input: symbol, ts (start of the minute; without a zone it is IST), open, high, low, close, volume.
     Each bar of continuous trading is spread evenly over the rows of price that it touches (method `bars`). A row has
-    so many ticks that a day of median range in the month before has 60 to 120 rows. The value area holds 70% by the
-    pair rule; nodes, developing values and naked POCs are lists, in a CSV with ; between.
+    so many ticks that a day of median range in the month before (without one: this month's first day) has 60 to 120
+    rows. The value area holds 70% by the pair rule; nodes, developing values and naked POCs are lists, in a CSV with
+    ; between.
 
     The histogram stands in the same row: `histogram` has the volume of each row of price, the lowest first, from
     `histogram_from` upwards in steps of `row_size`. An index has no volume: its columns are empty but for `reason`.
