@@ -177,8 +177,7 @@ def test_a_history_of_the_passs_own_rows_fires_where_the_pass_fired(seed: int, i
     signals = result.signals[result.signals["interval"] == interval]
     expected = [(int(one["formed_at"]), int(one["pattern"]), int(one["direction"])) for one in signals]
     assert [(starts[at], pattern, side) for at, pattern, side in fired(found)] == expected
-    if interval == 1:
-        assert {pattern for _, pattern, _ in expected} == {SPIKE, BREAKOUT, CROSS}
+    assert {pattern for _, pattern, _ in expected} >= ({SPIKE, BREAKOUT, CROSS} if interval == 1 else {BREAKOUT})
 
 
 def test_an_unknown_baseline_is_not_a_false_condition() -> None:

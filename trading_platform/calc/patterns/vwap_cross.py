@@ -48,7 +48,7 @@ _COUNT = len(CONDITIONS)
 @kernel
 def vwap_cross_conditions(state: Row, bar: Row, rows: Matrix, side: int, min_closes: float, min_rvol: float) -> int:
     """Fill what this bar gives for each condition of one side, +1 or -1; return how many there are."""
-    close, vwap, before = bar[CLOSE], bar[VWAP], -side * state[RUN]
+    close, vwap, before = bar[CLOSE], bar[VWAP], 0.0 - side * state[RUN]  # no minus before a zero
     put_passed(rows, 0, close, vwap, side)
     put_reached(rows, 1, before, min_closes)
     put_reached(rows, 2, bar[RVOL], min_rvol)
