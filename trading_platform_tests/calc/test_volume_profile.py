@@ -205,6 +205,7 @@ def test_a_node_may_lie_at_the_edge() -> None:
     [
         ([100, 105, 105, 105], [1]),
         ([100, 105, 100], []),  # it came back
+        ([100, 105, 101], []),  # most of the way
         ([100, 105, 100, 100], [2]),  # and stayed
         ([100, 102, 105, 105], [2]),  # 2 is less than a quarter of 10, 3 is not
         ([100, 105], []),  # whether it lasts is not known yet
