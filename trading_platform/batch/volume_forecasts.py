@@ -15,6 +15,7 @@ from trading_platform.calc.volume.scores import (
     absolute_percentage_errors,
     day_block_interval,
     mean_score,
+    mean_scores_by_bin,
     score,
 )
 from trading_platform.calc.volume.walk_forward import Walk, walk_forward
@@ -138,10 +139,8 @@ def _scores(run: Run, model: str) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for place, (horizon, forecast, actual) in enumerate(forecasts_by_horizon(run, model)):
         if horizon == END_OF_DAY:
-            told[horizon] = {
-                str(label): _by_symbol(run, forecast[:, :, at : at + 1], actual[:, :, at : at + 1])["mean"]
-                for at, label in enumerate(run.grid.bins)
-            }
+            by_bin = mean_scores_by_bin(forecast, actual)
+            told[horizon] = {str(label): one for label, one in zip(run.grid.bins, by_bin, strict=True)}
             continue
         told[horizon] = _by_symbol(run, forecast, actual)
         told[horizon]["difference"] = {

@@ -25,7 +25,7 @@ from trading_platform.calc.volume.robust_kalman import RobustKalman, fit_robust,
 Cube = NDArray[np.float64]
 Table = NDArray[np.float64]
 
-BLOCK = 64
+BLOCK = 32
 """Symbols that are worked on at a time: memory, not results, depends on it."""
 WARM_UP = 8
 REST_GROUPS = 6
@@ -117,8 +117,9 @@ class _Look:
 def _look(fit: RobustKalman, logs: Cube) -> _Look:
     """Return what a block has shown, and both forecasts of its residuals."""
     profile = fit.profile[:, None, :]
-    forecast = run_robust(fit, logs).one_bin - profile
-    known = known_of(less_profile(fit, logs), forecast)
+    run = run_robust(fit, logs)
+    forecast = run.one_bin - profile
+    known = known_of(less_profile(fit, logs), forecast, run.variance)
     by_factor, unused = np.empty(logs.shape), np.empty(logs.shape)
     baseline = np.ascontiguousarray(np.broadcast_to(known.usual[:, :, None], logs.shape))
     scale_by_today(known.residual, baseline, gain_of(logs.shape[2]), by_factor, unused)

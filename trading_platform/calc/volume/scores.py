@@ -65,6 +65,32 @@ def mean_score(scores: list[Score]) -> dict[str, Any]:
     return figures
 
 
+def mean_scores_by_bin(forecast: Cube, actual: Cube) -> list[dict[str, Any]]:
+    """Return for each bin MAPE, log-MAE and bias, each the mean over symbols of the mean over sessions."""
+    logged = (forecast > 0.0) & (actual > 0.0)
+    logs = np.where(logged, np.log(np.where(logged, forecast, 1.0) / np.where(logged, actual, 1.0)), np.nan)
+    columns = {
+        "mape": _by_bin(absolute_percentage_errors(forecast, actual)),
+        "log_mae": _by_bin(np.abs(logs)),
+        "bias": _by_bin(logs),
+    }
+    count = np.sum(~(np.isnan(forecast) | np.isnan(actual)), axis=(0, 1))
+    return [
+        {name: None if np.isnan(values[at]) else float(values[at]) for name, values in columns.items()}
+        | {"forecasts": int(count[at])}
+        for at in range(len(count))
+    ]
+
+
+def _by_bin(values: Cube) -> NDArray[np.float64]:
+    known = ~np.isnan(values)
+    count = known.sum(axis=1)
+    by_symbol = np.where(known, values, 0.0).sum(axis=1) / np.maximum(count, 1)
+    symbols = np.sum(count > 0, axis=0)
+    total = np.where(count > 0, by_symbol, 0.0).sum(axis=0)
+    return np.where(symbols > 0, total / np.maximum(symbols, 1), np.nan)
+
+
 def absolute_percentage_errors(forecast: Cube, actual: Cube) -> Cube:
     """Return |forecast / actual - 1|, NaN where it is not defined."""
     told = ~np.isnan(forecast) & (actual > 0.0)

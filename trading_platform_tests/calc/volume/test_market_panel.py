@@ -11,6 +11,7 @@ from trading_platform.calc.volume.market_panel import (
 )
 
 SHAPE = (5, 9, 4)
+VARIANCE = np.full(SHAPE, 0.04)
 BY_BIN, BY_SESSION = 2, 1
 
 
@@ -23,8 +24,8 @@ def _known(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
 
 def test_blocks_of_symbols_add_up_to_one_market() -> None:
     residual, forecast = _known()
-    together = known_of(residual, forecast).market
-    parts = [known_of(residual[rows], forecast[rows]).market for rows in (slice(0, 2), slice(2, 5))]
+    together = known_of(residual, forecast, VARIANCE).market
+    parts = [known_of(residual[rows], forecast[rows], VARIANCE[rows]).market for rows in (slice(0, 2), slice(2, 5))]
     added = add_markets(parts)
     for name in ("surprise", "residual", "count", "level", "level_count"):
         np.testing.assert_allclose(getattr(added, name), getattr(together, name), atol=1e-12)
@@ -32,7 +33,7 @@ def test_blocks_of_symbols_add_up_to_one_market() -> None:
 
 def test_others_leave_the_symbol_itself_out() -> None:
     residual, forecast = _known()
-    known = known_of(residual, forecast)
+    known = known_of(residual, forecast, VARIANCE)
     others = known.market.others(known.surprise, known.market.surprise)
     mine = known.surprise[1:, 3, 2]
     expected = np.nansum(mine) / (np.sum(~np.isnan(mine)) + 3.0)
@@ -46,7 +47,7 @@ def test_features_of_a_bin_do_not_know_it() -> None:
     noisy[:, 7:] = -7.0
     found = []
     for given in (residual, noisy):
-        known = known_of(given, forecast)
+        known = known_of(given, forecast, VARIANCE)
         found.append((bin_features(known, known.market, forecast, forecast), day_features(known, known.market)))
     np.testing.assert_array_equal(found[0][0][:, 6, : BY_BIN + 1], found[1][0][:, 6, : BY_BIN + 1])
     np.testing.assert_array_equal(found[0][1][:, : 6 + BY_SESSION], found[1][1][:, : 6 + BY_SESSION])

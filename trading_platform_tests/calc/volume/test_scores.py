@@ -6,6 +6,7 @@ from trading_platform.calc.volume.scores import (
     absolute_percentage_errors,
     day_block_interval,
     mean_score,
+    mean_scores_by_bin,
     score,
 )
 
@@ -25,6 +26,17 @@ def test_nothing_gives_null_and_the_mean_is_over_symbols() -> None:
     assert nothing.wmape is None
     assert mean_score([nothing, exact])["mape"] == pytest.approx(0.5)
     assert mean_score([nothing, exact])["symbols"] == 1
+
+
+def test_scores_by_bin_are_those_of_the_symbols_in_that_bin() -> None:
+    random = np.random.default_rng(3)
+    forecast, actual = random.uniform(1.0, 9.0, (3, 6, 2)), random.uniform(1.0, 9.0, (3, 6, 2))
+    forecast[0, :3, 1], forecast[2, :, 1], actual[1, 2, 0] = np.nan, np.nan, 0.0
+    for at, found in enumerate(mean_scores_by_bin(forecast, actual)):
+        expected = mean_score([score(forecast[row, :, at], actual[row, :, at]) for row in range(3)])
+        for name in ("mape", "log_mae", "bias", "forecasts"):
+            assert found[name] == pytest.approx(expected[name])
+    assert mean_scores_by_bin(np.full((1, 1, 1), np.nan), np.ones((1, 1, 1)))[0]["mape"] is None
 
 
 def test_errors_are_unknown_where_they_have_no_meaning() -> None:
