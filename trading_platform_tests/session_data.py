@@ -10,7 +10,8 @@ import orjson
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS
 from trading_platform.calc.indicator_seeds import INTERVALS, SeedBlock, seed_row
-from trading_platform.calc.volume_baseline import BaselineBlock
+from trading_platform.calc.relative_volume import unknown_days
+from trading_platform.calc.volume_baseline import BaselineBlock, UsualDay
 from trading_platform.market.clock import IST, NS_PER_SECOND
 from trading_platform.market.instruments import Instrument, InstrumentDay
 from trading_platform.market.sessions import load_session_table
@@ -204,4 +205,8 @@ def _seeds(rng: np.random.Generator, session: date) -> bytes:
 def _baseline(rng: np.random.Generator, session: date) -> bytes:
     expected = {n: rng.uniform(400.0 * n, 800.0 * n, (len(TOKENS), (6 * 60) // n)) for n in (1, 5)}
     tokens = np.array(TOKENS, dtype=np.uint32)
-    return BaselineBlock(session, tokens, OPENS[0] * 60 + OPENS[1], expected, (date(2016, 8, 16),)).encode()
+    by_then = expected[1].cumsum(axis=1)
+    day = unknown_days(len(TOKENS))
+    day[:] = (2e5, 2e5, 0.0, 1.1, 1e4, 15.0, 0.0)
+    usual = UsualDay(by_then, by_then[:, 4::5], day)
+    return BaselineBlock(session, tokens, OPENS[0] * 60 + OPENS[1], expected, (date(2016, 8, 16),), usual).encode()

@@ -51,6 +51,7 @@ PROVEN_ELSEWHERE = {
     "wire/lake_profiles.py": "wire/test_lake_tables.py",
     "wire/lake_columns.py": "wire/test_lake_tables.py",
     "wire/lake_history.py": "wire/test_lake_tables.py",
+    "wire/lake_volume.py": "wire/test_lake_tables.py",
     # tables of rules are proven as the layouts that they make up
     "migration/analytics_families.py": "migration/test_layouts.py",
     "migration/layout_l3.py": "migration/test_layouts.py",

@@ -7,10 +7,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from trading_platform.batch.bars import longer_bars
 from trading_platform.batch.reference import stored_day, with_tokens
-from trading_platform.calc.volume_baseline import INTERVALS, BaselineBlock, median_by_bucket
+from trading_platform.batch.volume_cubes import last_minute_of, span_of, volume_cube
+from trading_platform.calc.relative_volume import DAY_NAMES, TRADINGVIEW_MINUTES
+from trading_platform.calc.volume_baseline import INTERVALS, BaselineBlock, UsualDay
+from trading_platform.calc.volume_history import DayExpectations, expectations, joined
 from trading_platform.errors import InstrumentError, UnknownSessionDate
+from trading_platform.market.corporate_actions import CorporateActions, load_corporate_actions
 from trading_platform.market.instruments import session_class
 from trading_platform.market.sessions import SessionClass, SessionTable
 from trading_platform.wire.blocks import content_hash
@@ -67,27 +70,32 @@ def volume_baselines(
     session: date,
     wanted: dict[SessionClass, list[date]],
     min_sessions: int,
+    actions: CorporateActions | None = None,
 ) -> Baselines:
-    """Return the medians of the same minute over past sessions, for today's tokens.
+    """Return what is usual over past sessions, for today's tokens.
 
-    `bars` are rows of `minute_bars`; of each instrument only sessions that its own class wants are used.
+    `bars` are rows of `minute_bars`; of each instrument only sessions that its own class wants are used. Without
+    `actions` those that are shipped adjust past volumes.
     """
+    actions = load_corporate_actions() if actions is None else actions
     named = _of_wanted_sessions(with_tokens(bars, instruments), instruments, session, wanted)
-    tokens = named["token"].unique().sort().to_numpy().astype(np.uint32)
-    first_minute, last_minute = _span(named)
-    frames, expected = [], {}
-    for interval in INTERVALS:
-        volumes = longer_bars(named, interval).select("session", "token", "symbol", "start", "volume")
-        buckets = (last_minute - first_minute) // interval + 1
-        medians, known = _medians(volumes, tokens, first_minute, buckets, interval, min_sessions)
-        expected[interval] = medians
-        frames.append(_rows(medians, known, tokens, interval, first_minute))
-    block = BaselineBlock(session, tokens, first_minute, expected, tuple(sorted(set(named["session"]))))
+    known = named.select("token", "symbol").unique("token").sort("token")
+    tokens = known["token"].to_numpy().astype(np.uint32)
+    usual, first_minute = _usual(named, known, session, actions, min_sessions)
+    block = BaselineBlock(
+        session,
+        tokens,
+        first_minute,
+        usual.bars,
+        tuple(sorted(set(named["session"]))),
+        UsualDay(usual.cumulative, usual.tradingview_mean, usual.day),
+    )
     content = block.encode()
-    symbols = named.select("token", "symbol").unique("token")
-    rows = pl.concat(frames).join(symbols, on="token", how="left")
+    rows = pl.concat([_rows(usual, tokens, interval, first_minute) for interval in INTERVALS])
     version = pl.lit(content_hash(content)[:16]).alias("baseline_version")
-    return Baselines(block, content, rows.with_columns(version, session=pl.lit(session)))
+    return Baselines(
+        block, content, rows.join(known, on="token", how="left").with_columns(version, session=pl.lit(session))
+    )
 
 
 def _of_wanted_sessions(
@@ -107,64 +115,40 @@ def _of_wanted_sessions(
     return bars.with_columns(pl.col("token").cast(pl.Int64)).join(allowed, on=["token", "session"], how="semi")
 
 
-def _minute_of_day() -> pl.Expr:
-    return pl.col("start").dt.hour().cast(pl.Int32) * 60 + pl.col("start").dt.minute().cast(pl.Int32)
+def _usual(
+    bars: pl.DataFrame, known: pl.DataFrame, session: date, actions: CorporateActions, min_sessions: int
+) -> tuple[DayExpectations, int]:
+    """Return what is usual for each known token, and the first minute of its curves; in parts, to bound memory."""
+    span = span_of(bars)
+    width = last_minute_of(bars) - span[0] + 1 if span[1] else 1
+    sessions = bars["session"].unique().sort().to_list()
+    parts = []
+    for first in range(0, max(1, known.height), _INSTRUMENTS_AT_ONCE):
+        chosen = known.slice(first, _INSTRUMENTS_AT_ONCE)
+        cube = volume_cube(
+            bars.filter(pl.col("token").is_in(chosen["token"].implode())),
+            sessions=sessions,
+            symbols=chosen["symbol"].to_list(),
+            span=(span[0], width),
+            tokens=chosen["token"].to_list(),
+        )
+        history = cube.history(actions, range(len(sessions)), session)
+        parts.append(expectations(history, INTERVALS, min_sessions))
+    return joined(parts), span[0]
 
 
-def _span(bars: pl.DataFrame) -> tuple[int, int]:
-    minutes = bars.select(low=_minute_of_day().min(), high=_minute_of_day().max()).row(0)
-    longest = max(INTERVALS)
-    if minutes[0] is None:
-        return 0, 0
-    return int(minutes[0]) // longest * longest, int(minutes[1])
-
-
-def _medians(
-    bars: pl.DataFrame,
-    tokens: NDArray[np.uint32],
-    first_minute: int,
-    buckets: int,
-    interval: int,
-    min_sessions: int,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return medians and numbers of sessions, both (instruments, buckets); in parts, to bound memory."""
-    days = {day: place for place, day in enumerate(bars["session"].unique().sort())}
-    placed = bars.drop_nulls("volume").select(
-        pl.col("session").replace_strict(days, return_dtype=pl.Int64).alias("day"),
-        pl.col("token").cast(pl.Int64),
-        ((_minute_of_day() - first_minute) // interval).cast(pl.Int64).alias("bucket"),
-        pl.col("volume").cast(pl.Float64),
-    )
-    row = np.searchsorted(tokens, placed["token"].to_numpy())
-    medians = np.full((len(tokens), buckets), np.nan)
-    known = np.zeros((len(tokens), buckets), np.int64)
-    for start in range(0, len(tokens), _INSTRUMENTS_AT_ONCE):
-        stop = min(start + _INSTRUMENTS_AT_ONCE, len(tokens))
-        here = (row >= start) & (row < stop)
-        part = placed.filter(here)
-        volumes = np.full((max(1, len(days)), stop - start, buckets), np.nan)
-        volumes[part["day"].to_numpy(), row[here] - start, part["bucket"].to_numpy()] = part["volume"].to_numpy()
-        medians[start:stop] = median_by_bucket(volumes, min_sessions)
-        known[start:stop] = (~np.isnan(volumes)).sum(axis=0)
-    return medians, known
-
-
-def _rows(
-    medians: NDArray[np.float64],
-    known: NDArray[np.int64],
-    tokens: NDArray[np.uint32],
-    interval: int,
-    first_minute: int,
-) -> pl.DataFrame:
-    buckets = medians.shape[1]
-    starts = first_minute + np.arange(buckets) * interval
-    rows = pl.DataFrame(
-        {
-            "token": np.repeat(tokens.astype(np.int64), buckets),
-            "interval": np.full(medians.size, interval),
-            "bucket_start": np.tile(starts, len(tokens)),
-            "expected_median": medians.ravel(),
-            "sessions_used": known.ravel(),
-        }
-    )
-    return rows.filter(pl.col("sessions_used") > 0)
+def _rows(usual: DayExpectations, tokens: NDArray[np.uint32], interval: int, first_minute: int) -> pl.DataFrame:
+    buckets = usual.bars[interval].shape[1]
+    ends = np.minimum((np.arange(buckets) + 1) * interval, usual.cumulative.shape[1]) - 1
+    unknown = np.full((len(tokens), buckets), np.nan)
+    columns = {
+        "token": np.repeat(tokens.astype(np.int64), buckets),
+        "interval": np.full(len(tokens) * buckets, interval),
+        "bucket_start": np.tile(first_minute + np.arange(buckets) * interval, len(tokens)),
+        "expected_median": usual.bars[interval].ravel(),
+        "sessions_used": usual.known[interval].ravel(),
+        "expected_cumulative": usual.cumulative[:, ends].ravel(),
+        "tradingview_mean": (usual.tradingview_mean if interval == TRADINGVIEW_MINUTES else unknown).ravel(),
+        **{name: np.repeat(usual.day[:, k], buckets) for k, name in enumerate(DAY_NAMES)},
+    }
+    return pl.DataFrame(columns).filter(pl.col("sessions_used") > 0)

@@ -1,30 +1,21 @@
 """Volume fields of minute bars that stand in files: what the engine publishes, each session from those before it."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from trading_platform.batch.baselines import comparable_sessions
 from trading_platform.batch.volume_cubes import VolumeCube, span_of, volume_cube
-from trading_platform.calc.relative_volume import (
-    FIELD_NAMES,
-    HISTORY_FLAGS,
-    SESSIONS,
-    VIX_MINUTES,
-    VixRegime,
-    vix_regime,
-    volume_scan,
-)
-from trading_platform.calc.volume_averages import VolumeAverages, volume_averages
-from trading_platform.calc.volume_history import DayExpectations, expectations, longer_volumes
-from trading_platform.market.clock import IST
+from trading_platform.batch.volume_rows import volume_rows, with_regime
+from trading_platform.calc.relative_volume import FIELD_NAMES, VixRegime
+from trading_platform.calc.volume_averages import volume_averages
+from trading_platform.calc.volume_companions import other_leg
+from trading_platform.calc.volume_history import expectations
 from trading_platform.market.corporate_actions import CorporateActions
 from trading_platform.market.session_kinds import PhaseKind, VolumeClass
 from trading_platform.market.sessions import SessionClass, SessionTable
-from trading_platform.wire.lake_tables import MOMENT
 
 INTERVALS = (1, 5)
 """Lengths of bars in minutes, as the engine publishes them."""
@@ -34,10 +25,10 @@ COLUMNS = (
     "avg_price_55", "turtle_ready",
 )  # fmt: skip
 
-VIX = "INDIA VIX"
 _CLASS = SessionClass.NSE_CASH_FNO
 """Files do not say which names have derivatives; the days of these change their class whenever those of others do."""
 _SYMBOLS_AT_ONCE = 400
+_REGIMES = {int(regime): regime.name for regime in VixRegime}
 _AVERAGED_SESSIONS = 55
 
 
@@ -49,7 +40,7 @@ def volume_of_bars(
     sessions: int,
     min_sessions: int,
 ) -> pl.DataFrame:
-    """Return COLUMNS by symbol, ts and interval from minute bars (symbol, ts in IST, prices, volume).
+    """Return COLUMNS by symbol, ts and interval from minute bars (symbol, ts in IST, prices, volume), if any.
 
     The baseline of a session comes from up to `sessions` sessions of its kind before it, null below `min_sessions`.
     Bars outside continuous trading are auctions: no row of their own, part of the day's volume.
@@ -67,8 +58,11 @@ def volume_of_bars(
         for place, day in enumerate(days):
             before = [k for k in ordinary if k < place][-_AVERAGED_SESSIONS:]
             parts += _session_rows(cube, place, wanted[day], before, actions, min_sessions)
-    rows = pl.concat(parts) if parts else pl.DataFrame()
-    return _beside(rows, bars).select(COLUMNS).sort("symbol", "ts", "interval")
+    rows = with_regime(pl.concat(parts), bars).with_columns(
+        ts="start", vix_regime=pl.col("vix_regime").replace_strict(_REGIMES, return_dtype=pl.String)
+    )
+    known = rows.select(COLUMNS).with_columns(pl.selectors.float().fill_nan(None))
+    return known.sort("symbol", "ts", "interval")
 
 
 def _with_phases(minutes: pl.DataFrame, table: SessionTable) -> pl.DataFrame:
@@ -109,69 +103,19 @@ def _session_rows(
     usual = expectations(cube.history(actions, wanted, day), INTERVALS, min_sessions)
     factors = cube.factors(actions, before, day)
     averages = volume_averages(cube.day_volumes[before] * factors, cube.closes[before] / factors)
-    for interval in INTERVALS:
-        yield _interval_rows(cube, place, interval, usual, averages)
-
-
-def _interval_rows(
-    cube: VolumeCube, place: int, interval: int, usual: DayExpectations, averages: VolumeAverages
-) -> pl.DataFrame:
-    minutes = cube.minutes[place]
-    bars = np.argwhere(cube.present[place].reshape(len(minutes), -1, interval).any(axis=2))
-    index, bucket = bars[:, 0], bars[:, 1]
-    traded = traded_by_minute(minutes)
-    end = (bucket + 1) * interval - 1
-    volumes = np.empty((len(bars), 3))
-    volumes[:, 0] = longer_volumes(minutes[None], interval)[0][index, bucket]
-    volumes[:, 1] = traded[index, end]
-    volumes[:, 2] = np.nan_to_num(cube.opening_auction[place])[index]
-    fields = volume_scan(
-        bars, volumes, interval, usual.bars[interval], usual.cumulative, usual.tradingview_mean, usual.day
+    beside = pl.DataFrame(
+        {
+            "row": np.arange(len(cube.symbols)),
+            "symbol": list(cube.symbols),
+            "avg_volume_20": averages.volume_20,
+            "avg_volume_55": averages.volume_55,
+            "avg_price_20": averages.price_20,
+            "avg_price_55": averages.price_55,
+            "turtle_ready": averages.turtle_ready,
+        }
     )
-    columns = {
-        "symbol": np.array(cube.symbols, object)[index].tolist(),
-        "minute": cube.first_minute + bucket * interval,
-        "interval": np.full(len(bars), interval),
-        "volume": volumes[:, 0],
-        "expected_volume": usual.bars[interval][index, bucket],
-        **{name: fields[:, k] for k, name in enumerate(FIELD_NAMES)},
-        "straddle_volume": volumes[:, 1] + _other_leg(cube.symbols, traded)[index, end],
-        "sessions_used": usual.day[index, SESSIONS].astype(np.int64),
-        "volume_flags": usual.day[index, HISTORY_FLAGS].astype(np.int64),
-        "avg_volume_20": averages.volume_20[index],
-        "avg_volume_55": averages.volume_55[index],
-        "avg_price_20": averages.price_20[index],
-        "avg_price_55": averages.price_55[index],
-        "turtle_ready": averages.turtle_ready[index],
-    }
-    midnight = datetime.combine(cube.sessions[place], time(), IST)
-    moment = pl.lit(midnight).cast(MOMENT) + pl.duration(minutes=pl.col("minute"))
-    return pl.DataFrame(columns).with_columns(ts=moment).drop("minute")
-
-
-def traded_by_minute(minutes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what was traded up to the end of each minute, along the last axis; NaN before the first known volume."""
-    known = ~np.isnan(minutes)
-    traded = np.where(known, minutes, 0.0).cumsum(axis=-1)
-    return np.where(np.logical_or.accumulate(known, axis=-1), traded, np.nan)
-
-
-def _other_leg(symbols: Sequence[str], traded: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what the put of each call and the call of each put traded, NaN for what is no leg of a straddle."""
-    row = {symbol: k for k, symbol in enumerate(symbols)}
-    other = np.full_like(traded, np.nan)
-    for symbol, k in row.items():
-        partner = row.get(other_leg(symbol))
-        if partner is not None:
-            other[k] = traded[partner]
-    return other
-
-
-def other_leg(symbol: str) -> str:
-    """Return the symbol of the put of a call, or of the call of a put; of anything else no symbol."""
-    legs = {"CE": "PE", "PE": "CE"}
-    stem, leg = symbol[:-2], symbol[-2:]
-    return stem + legs[leg] if leg in legs and stem[-1:].isdigit() else ""
+    for interval in INTERVALS:
+        yield volume_rows(cube, place, interval, usual).join(beside, on="row", how="left")
 
 
 def _chunks(symbols: Sequence[str]) -> Iterator[list[str]]:
@@ -182,25 +126,3 @@ def _chunks(symbols: Sequence[str]) -> Iterator[list[str]]:
         end += end < len(symbols) and other_leg(symbols[end - 1]) == symbols[end]
         yield list(symbols[first:end])
         first = end
-
-
-def _beside(rows: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
-    """Add the regime of India VIX, and what no model gives yet."""
-    ends = (pl.col("ts") + pl.duration(minutes=pl.col("interval"))).alias("end")
-    found = rows.with_columns(ends)
-    vix = bars.filter(pl.col("symbol") == VIX).select("start", "close")
-    values = found.select("end").unique()
-    names = [f"vix_{back}" for back in range(1, VIX_MINUTES + 1)]
-    for back, name in enumerate(names, 1):
-        earlier = vix.select((pl.col("start") + timedelta(minutes=back)).alias("end"), pl.col("close").alias(name))
-        values = values.join(earlier, on="end", how="left")
-    fresh = values.select(pl.coalesce(names).fill_null(np.nan).alias("vix"))["vix"].to_list()
-    regimes = values.select("end").with_columns(
-        pl.Series("vix_regime", [VixRegime(vix_regime(each)).name for each in fresh], pl.String)
-    )
-    unknown = pl.lit(None, pl.Float64)
-    return found.join(regimes, on="end", how="left").with_columns(
-        pl.selectors.float().fill_nan(None),
-        rvol_adjusted=unknown,
-        surprise_z=unknown,
-    )

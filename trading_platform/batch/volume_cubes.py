@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from trading_platform.calc.pass_layout import BarFlag
 from trading_platform.calc.volume_history import VolumeHistory
 from trading_platform.market.corporate_actions import CorporateActions
 from trading_platform.market.session_kinds import PhaseKind
@@ -16,13 +18,13 @@ LONGEST_BAR = 5
 """Minutes of the longest bar: the first minute of a cube begins one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VolumeCube:
     """Volumes by (session, symbol) and minute, sessions ascending; as they were traded, no factor applied.
 
     `minutes` (sessions, symbols, minutes) holds continuous trading from `first_minute` after midnight IST on, `present`
     tells where there is a bar; `opening_auction`, `closing_auction`, `closes` (last price of the day) have (sessions,
-    symbols). NaN: unknown.
+    symbols). NaN: unknown. `whole` tells which sessions were seen from their open on.
     """
 
     sessions: tuple[date, ...]
@@ -33,6 +35,7 @@ class VolumeCube:
     opening_auction: NDArray[np.float64]
     closing_auction: NDArray[np.float64]
     closes: NDArray[np.float64]
+    whole: NDArray[np.bool_]
 
     @property
     def day_volumes(self) -> NDArray[np.float64]:
@@ -45,12 +48,19 @@ class VolumeCube:
     def factors(self, actions: CorporateActions, places: Sequence[int], session: date) -> NDArray[np.float64]:
         """Return what volumes of the sessions at `places` are multiplied by for `session`, (places, symbols)."""
         found = np.ones((len(places), len(self.symbols)))
-        row = {symbol: k for k, symbol in enumerate(self.symbols)}
         for k, place in enumerate(places):
             past = self.sessions[place]
             for symbol in actions.symbols(past, session):
-                if symbol in row:
-                    found[k, row[symbol]] = actions.factor(symbol, past, session)
+                for row in self.rows_of.get(symbol, ()):
+                    found[k, row] = actions.factor(symbol, past, session)
+        return found
+
+    @cached_property
+    def rows_of(self) -> dict[str, list[int]]:
+        """Map each symbol to its rows: a name may be listed by two exchanges."""
+        found: dict[str, list[int]] = {}
+        for row, symbol in enumerate(self.symbols):
+            found.setdefault(symbol, []).append(row)
         return found
 
     def history(self, actions: CorporateActions, places: Sequence[int], session: date) -> VolumeHistory:
@@ -63,6 +73,7 @@ class VolumeCube:
             minutes=minutes * factors[:, :, None] if changed.any() else minutes,
             opening_auction=self.opening_auction[at] * factors,
             closing_auction=self.closing_auction[at] * factors,
+            whole=self.whole[at],
             adjusted=changed,
         )
 
@@ -82,19 +93,36 @@ def span_of(bars: pl.DataFrame) -> tuple[int, int]:
     return first, (int(high) - first) // LONGEST_BAR * LONGEST_BAR + LONGEST_BAR
 
 
+def last_minute_of(bars: pl.DataFrame) -> int:
+    """Return the last minute that has a bar of continuous trading; there must be one."""
+    continuous = bars.filter(pl.col("kind") == int(PhaseKind.CONTINUOUS))
+    return int(continuous.select(minute_of_day().max()).item())
+
+
 def volume_cube(
-    bars: pl.DataFrame, *, sessions: Sequence[date], symbols: Sequence[str], span: tuple[int, int]
+    bars: pl.DataFrame,
+    *,
+    sessions: Sequence[date],
+    symbols: Sequence[str],
+    span: tuple[int, int],
+    tokens: Sequence[int] | None = None,
 ) -> VolumeCube:
-    """Place bars (session, symbol, kind, start, close, volume) in a cube; `span` is what `span_of` gives."""
+    """Place bars (session, symbol, kind, start, close, volume) in a cube; `span` is what `span_of` gives.
+
+    With `tokens`, each that of its symbol, bars are told apart by their token. Bars with `flags` say themselves whether
+    their session was seen from its open on.
+    """
     first_minute, count = span
+    by, keys = ("symbol", symbols) if tokens is None else ("token", tokens)
     placed = bars.select(
         pl.col("session").replace_strict(sessions, range(len(sessions)), return_dtype=pl.Int64).alias("day"),
-        pl.col("symbol").replace_strict(symbols, range(len(symbols)), return_dtype=pl.Int64).alias("row"),
+        pl.col(by).replace_strict(keys, range(len(keys)), return_dtype=pl.Int64).alias("row"),
         "kind",
         (minute_of_day() - first_minute).alias("bucket"),
         pl.col("volume").cast(pl.Float64),
         "start",
         "close",
+        *(pl.col("flags") for _ in range("flags" in bars.columns)),
     )
     shape = (len(sessions), len(symbols))
     minutes = np.full((*shape, count), np.nan)
@@ -114,7 +142,16 @@ def volume_cube(
         opening_auction=_auction(placed, PhaseKind.PRE_OPEN, shape),
         closing_auction=_auction(placed, PhaseKind.CLOSING_AUCTION, shape),
         closes=closes,
+        whole=_whole(placed, shape),
     )
+
+
+def _whole(placed: pl.DataFrame, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    whole = np.ones(shape, np.bool_)
+    if "flags" in placed.columns:
+        late = placed.filter((pl.col("flags") & int(BarFlag.SNAPSHOT)) != 0)
+        whole[late["day"].to_numpy(), late["row"].to_numpy()] = False
+    return whole
 
 
 def _auction(placed: pl.DataFrame, kind: PhaseKind, shape: tuple[int, int]) -> NDArray[np.float64]:

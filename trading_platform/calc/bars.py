@@ -9,6 +9,7 @@ import numpy as np
 
 from trading_platform.calc.kernel import Row, inner_kernel
 from trading_platform.calc.pass_layout import (
+    AUCTIONED,
     AWAY_SINCE,
     BAR_TRADED,
     BAR_VALUE,
@@ -37,6 +38,7 @@ from trading_platform.calc.pass_layout import (
     STATUS,
     TICKS,
     TOP_VOLUME,
+    TRADED,
     VALUE_SUM,
     VOLUME,
     VOLUME_SUM,
@@ -45,9 +47,11 @@ from trading_platform.calc.pass_layout import (
     long_at,
     minute_at,
 )
+from trading_platform.market.session_kinds import PhaseKind
 
 GAP_FLAG, NO_VOLUME_FLAG, REVISED_FLAG = int(BarFlag.GAP), int(BarFlag.NO_VOLUME), int(BarFlag.REVISED)
 _RECONCILED, _AFTER_GAP, _GAP_AGAIN = int(BarFlag.RECONCILED), int(BarFlag.AFTER_GAP), int(BarFlag.GAP_AGAIN)
+_PRE_OPEN, _CLOSING_AUCTION = float(PhaseKind.PRE_OPEN), float(PhaseKind.CLOSING_AUCTION)
 MAX_REVISION = 255.0
 
 
@@ -120,8 +124,12 @@ def place_volume(row: Row, day_volume: float) -> float:
 @inner_kernel
 def _settle_volume(row: Row, slot: Row) -> float:
     grown = place_volume(row, slot[TOP_VOLUME])
-    slot[VOLUME] = _sum_known(slot[VOLUME], grown)
+    slot[VOLUME] = sum_known(slot[VOLUME], grown)
     _flag_volume(slot)
+    if slot[KIND] == 0.0:
+        row[TRADED] = sum_known(row[TRADED], grown)
+    elif (slot[KIND] == _PRE_OPEN or slot[KIND] == _CLOSING_AUCTION) and grown > 0.0:
+        row[AUCTIONED] += grown
     return grown
 
 
@@ -227,7 +235,7 @@ def _fold_into_long(longer: Row, slot: Row) -> None:
         longer[FLAGS] = float(_long_flags(slot))
         return
     _merge_prices(longer, slot)
-    longer[VOLUME] = _sum_known(longer[VOLUME], slot[VOLUME])
+    longer[VOLUME] = sum_known(longer[VOLUME], slot[VOLUME])
     longer[TICKS] += slot[TICKS]
     _flag_volume(longer)
 
@@ -235,7 +243,7 @@ def _fold_into_long(longer: Row, slot: Row) -> None:
 @inner_kernel
 def _revise_long(longer: Row, slot: Row, grown: float) -> None:
     _merge_prices(longer, slot)
-    longer[VOLUME] = _sum_known(longer[VOLUME], grown)
+    longer[VOLUME] = sum_known(longer[VOLUME], grown)
     longer[TICKS] += 1.0
     _flag_volume(longer)
 
@@ -261,7 +269,8 @@ def _long_flags(slot: Row) -> int:
 
 
 @inner_kernel
-def _sum_known(left: float, right: float) -> float:
+def sum_known(left: float, right: float) -> float:
+    """Return the sum of what is known, NaN when neither is."""
     if left != left:
         return right
     return left + right if right == right else left

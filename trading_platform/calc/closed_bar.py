@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS, indicators_step
+from trading_platform.calc.bar_volume import fill_volume
 from trading_platform.calc.bars import minute_slot
 from trading_platform.calc.kernel import Row, inner_kernel, kernel
 from trading_platform.calc.pass_layout import (
@@ -16,6 +17,7 @@ from trading_platform.calc.pass_layout import (
     BASELINE_VERSION,
     CLOSE,
     EMA_OUT,
+    EXPECTED,
     FIVE_AT,
     FLAGS,
     HIGH,
@@ -52,6 +54,7 @@ from trading_platform.calc.pass_layout import (
 )
 from trading_platform.calc.pattern_decision import decide
 from trading_platform.calc.patterns import inputs
+from trading_platform.calc.relative_volume import relative_volume
 
 HORIZON_SECONDS = 3600
 # a plain 1 or 5 as an argument would compile everything below once for each of them
@@ -99,12 +102,6 @@ def running_vwap(row: Row) -> float:
     return value / volume if volume > 0.0 else np.nan
 
 
-@kernel
-def relative_volume(volume: float, expected: float) -> float:
-    """Return volume over the volume that this bar usually has; NaN when either is unknown."""
-    return volume / expected if expected > 0.0 else np.nan
-
-
 @inner_kernel
 def after_close(memory: Memory, out: Outputs, index: int, slot: Row, interval: int) -> None:
     """Step the indicators and patterns of one interval with a continuous bar at its first closing."""
@@ -114,7 +111,7 @@ def after_close(memory: Memory, out: Outputs, index: int, slot: Row, interval: i
     base = MINUTE_AT if interval == 1 else FIVE_AT
     part = row[base : base + INTERVAL_FIELDS]
     bucket = int((slot[MINUTE] * 60.0 - memory.scalars[MIDNIGHT]) / 60.0) // interval
-    expected = memory.expected_1[index, bucket] if interval == 1 else memory.expected_5[index, bucket]
+    expected = memory.by_minute[index, EXPECTED, bucket] if interval == 1 else memory.by_five[index, EXPECTED, bucket]
     ema, rsi, atr = indicators_step(
         part[INDICATORS_AT : INDICATORS_AT + INDICATOR_FIELDS], slot[HIGH], slot[LOW], slot[CLOSE]
     )
@@ -147,6 +144,7 @@ def _emit_indicators(
     line.rvol_bar = part[OUTPUTS_AT + RVOL_OUT]
     line.expected_volume = expected
     line.baseline_version = np.uint64(memory.scalars[BASELINE_VERSION])
+    fill_volume(memory, index, slot, interval, line)
     out.counts[INDICATORS] = at + 1
 
 

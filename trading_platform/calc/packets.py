@@ -40,6 +40,7 @@ from trading_platform.calc.pass_layout import (
     SEEN,
     SELL_TOTAL,
     STATUS,
+    TRADED,
     VALUE_SUM,
     VOLUME_SUM,
     WATERMARK,
@@ -174,6 +175,7 @@ def _note_change(memory: Memory, row: Row, tick: Any, change: int) -> int:
         flag |= _SNAPSHOT
         memory.counters[_C_SNAPSHOT_VOLUME] += tick.volume
         if tick.volume > 0:
+            row[TRADED] = tick.volume
             # the exchange's own average stands for what was traded before we came; without one VWAP stays unknown
             row[VALUE_SUM] += tick.average_price * tick.volume if tick.average_price != 0.0 else np.nan
             row[VOLUME_SUM] += tick.volume

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS
 from trading_platform.calc.kernel import Matrix, kernel
 from trading_platform.calc.patterns import breakout, volume_spike, vwap_cross
+from trading_platform.calc.relative_volume import DAY_FIELDS, unknown_days
 from trading_platform.calc.volume_baseline import MINUTES_PER_DAY
 from trading_platform.wire.kite_layout import DAMAGE, TICK
 from trading_platform.wire.records import BAR, FEATURE, INDICATOR, LATEST, NULL_INT, SIGNAL, Rows
@@ -79,7 +80,9 @@ LATENESS_SECONDS = 2
 
 # scalars of the shard (int64)
 WATERMARK, PULSE_SECOND, NEXT_MINUTE, LATEST_EXCHANGE, MIDNIGHT, DIRTY, LATEST_DIRTY, RECORD, LAST_RECEIVED = range(9)
-BASELINE_VERSION, LAST_CLOSED, LAST_OPEN, FINISHING, SCALARS = range(9, 14)
+BASELINE_VERSION, LAST_CLOSED, LAST_OPEN, FINISHING = range(9, 13)
+# BASELINE_FLAGS: VolumeFlag of the block in use; VIX_ROW: row of India VIX, -1 while it is not subscribed
+BASELINE_FLAGS, VIX_ROW, SCALARS = 13, 14, 15
 
 # parameters of the calculations (float64)
 SPIKE_RVOL, SPIKE_VALUE, BREAKOUT_BARS, BREAKOUT_MARGIN, CROSS_CLOSES, CROSS_RVOL, COOLDOWN = range(7)
@@ -90,7 +93,9 @@ RUN_1, RUN_5, PARAMETERS = 7, 8, 9
 PHASES, FROM_ZERO, SEEN, EVENT_TIME, PRICE, DAY_VOLUME, CLOSED_VOLUME, VALUE_SUM, VOLUME_SUM = range(9)
 # AWAY_SINCE: when the last packet before a gap that has not ended may have come (seconds), 0 while there is none
 AWAY_SINCE, AFTER_GAP, IS_DIRTY, IS_LATEST_DIRTY, BUY_TOTAL, SELL_TOTAL, RUNNING_FLAGS, HAS_VOLUME = range(9, 17)
-EXCHANGE_TIME, GENERAL_FIELDS = 17, 18
+# TRADED: volume of closed bars of continuous trading, NaN before any is known; AUCTIONED: of closed bars of auctions;
+# VOLUME_DOUBT: VolumeFlag of bars so far; OTHER_LEG: row of the other option of the strike, -1 for none
+EXCHANGE_TIME, TRADED, AUCTIONED, VOLUME_DOUBT, OTHER_LEG, GENERAL_FIELDS = 17, 18, 19, 20, 21, 22
 
 # one-minute bars: four slots by minute & 3, so that the minute before, this one and the two next have room
 MINUTE, OPEN, HIGH, LOW, CLOSE, FIRST_TIME, FIRST_VOLUME, LAST_TIME, LAST_VOLUME = range(9)
@@ -136,10 +141,18 @@ def long_at(minute: int) -> int:
     return LONG_AT + minute // LONG_MINUTES % LONG_SLOTS * SLOT_FIELDS
 
 
+# what is usual: by bar, and by the end of it since the open; TRADINGVIEW is the mean that TradingView takes
+EXPECTED, CUMULATIVE, TRADINGVIEW = 0, 1, 1
+# of the minute under way, its five minutes and the day by then, before it and per second of it, noted once a minute;
+# behind them the instrument's DAY_FIELDS. Not stored: it follows from the block and the time
+UNDER_WAY, ONE_RATE, FIVE_BEFORE, FIVE_RATE, CUMULATIVE_BEFORE, CUMULATIVE_RATE, USUAL_AT = range(7)
+USUAL_FIELDS = USUAL_AT + DAY_FIELDS
+
 PULSE = np.dtype([("record", "<u8"), ("first", "<i8"), ("count", "<i8")])
 
 MAX_PHASES = 8
 NO_PHASES = -1.0
+NO_ROW = -1.0
 
 TOUCHED, LOST = 1, 2
 """What `touched` says of a minute: a gap fell into it; and its bar, if there was one, is not kept any more."""
@@ -158,8 +171,9 @@ class Memory(NamedTuple):
     scalars: NDArray[np.int64]
     counters: NDArray[np.int64]
     phases: NDArray[np.int64]  # (classes, MAX_PHASES, 3): kind, start, end; end 0 = unused
-    expected_1: NDArray[np.float64]  # (instruments, minutes of a day)
-    expected_5: NDArray[np.float64]
+    by_minute: NDArray[np.float64]  # (instruments, 2, minutes of a day): EXPECTED, CUMULATIVE
+    by_five: NDArray[np.float64]  # (instruments, 2, five-minute bars of a day): EXPECTED, TRADINGVIEW
+    usual: NDArray[np.float64]  # (instruments, USUAL_FIELDS)
     touched: NDArray[np.uint8]  # (instruments, minutes of a day): 0, TOUCHED or LOST
     parameters: NDArray[np.float64]
 
@@ -188,10 +202,15 @@ def empty_memory(tokens: NDArray[np.uint32], classes: int) -> Memory:
     state[:, PHASES] = NO_PHASES
     state[:, PRICE] = np.nan
     state[:, EXCHANGE_TIME] = NULL_INT
+    state[:, TRADED] = np.nan
+    state[:, OTHER_LEG] = NO_ROW
     for interval_at in (MINUTE_AT, FIVE_AT):
         state[:, interval_at + OUTPUTS_AT : interval_at + OUTPUTS_AT + OUTPUTS] = np.nan
+    usual = np.full((count, USUAL_FIELDS), np.nan)
+    usual[:, USUAL_AT:] = unknown_days(count)
     scalars = np.zeros(SCALARS, dtype=np.int64)
     scalars[LAST_OPEN] = -1
+    scalars[VIX_ROW] = int(NO_ROW)
     return Memory(
         state=state,
         latest=np.zeros(count, dtype=LATEST.dtype),
@@ -203,8 +222,9 @@ def empty_memory(tokens: NDArray[np.uint32], classes: int) -> Memory:
         scalars=scalars,
         counters=np.zeros(COUNTERS, dtype=np.int64),
         phases=np.zeros((max(classes, 1), MAX_PHASES, 3), dtype=np.int64),
-        expected_1=np.full((count, MINUTES_PER_DAY), np.nan),
-        expected_5=np.full((count, MINUTES_PER_DAY // LONG_MINUTES), np.nan),
+        by_minute=np.full((count, 2, MINUTES_PER_DAY), np.nan),
+        by_five=np.full((count, 2, MINUTES_PER_DAY // LONG_MINUTES), np.nan),
+        usual=usual,
         touched=np.zeros((count, MINUTES_PER_DAY), dtype=np.uint8),
         parameters=np.full(PARAMETERS, np.nan),
     )

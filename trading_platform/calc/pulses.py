@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from trading_platform.calc.bar_volume import begin_minute, fill_running_volume
 from trading_platform.calc.closed_bar import running_vwap
 from trading_platform.calc.kernel import Row, inner_kernel
 from trading_platform.calc.pass_layout import (
     ATR_OUT,
+    BASELINE_FLAGS,
     DAY_VOLUME,
     DIRTY,
     EMA_OUT,
@@ -19,14 +21,17 @@ from trading_platform.calc.pass_layout import (
     IS_LATEST_DIRTY,
     LAST_RECEIVED,
     LATEST_DIRTY,
+    MIDNIGHT,
     MINUTE_AT,
     OUTPUTS_AT,
     PRICE,
+    PULSE_SECOND,
     PULSES,
     RECORD,
     RSI_OUT,
     RUNNING_FLAGS,
     RVOL_OUT,
+    UNDER_WAY,
     Memory,
     Outputs,
 )
@@ -45,16 +50,23 @@ def mark_dirty(memory: Memory, index: int) -> None:
 @inner_kernel
 def pulse_features(memory: Memory, out: Outputs) -> None:
     """Write one block with the rows that changed since the last, in the order in which they changed."""
-    count = memory.scalars[DIRTY]
+    count, second = memory.scalars[DIRTY], memory.scalars[PULSE_SECOND]
+    minute, midnight = second // 60, memory.scalars[MIDNIGHT] // 60
+    block_flags = memory.scalars[BASELINE_FLAGS]
     pulse = out.pulses[out.counts[PULSES]]
     pulse.record = memory.scalars[RECORD]
     pulse.first = out.counts[FEATURES]
     pulse.count = count
     for k in range(count):
         index = memory.dirty[k]
-        row = memory.state[index]
+        row, usual = memory.state[index], memory.usual[index]
         row[IS_DIRTY] = 0.0
-        _feature(out.features[out.counts[FEATURES] + k], memory.tokens[index], row)
+        if usual[UNDER_WAY] != minute:
+            begin_minute(usual, memory.by_minute[index], memory.by_five[index], minute, midnight)
+        line = out.features[out.counts[FEATURES] + k]
+        _feature(line, memory.tokens[index], row)
+        fill_running_volume(line, row, usual, second)
+        line.volume_flags |= block_flags
     out.counts[FEATURES] += count
     if count > 0:
         out.counts[PULSES] += 1

@@ -19,6 +19,7 @@ from trading_platform.calc.pass_layout import (
     LOST,
     MIDNIGHT,
     TOUCHED,
+    TRADED,
     BarFlag,
     Counter,
     Memory,
@@ -88,7 +89,9 @@ class _Instrument:
     def _take_minute(self, start: int, candles: list[Candle]) -> None:
         before = self._volume_of(1, start)
         if self._revise(1, start, candles):
-            self._added += self._volume_of(1, start) - before
+            grown = self._volume_of(1, start) - before
+            self._added += grown
+            self._count_traded(grown)
         if self._after_gap and self._after_gap[0] == start:
             self._after_gap.pop(0)
             # the gap is whole: what is left is what candles and packets differ by, unless the next one began here
@@ -145,6 +148,7 @@ class _Instrument:
             moved = min(self._added, float(bar["volume"]))
             bar["volume"] -= moved
             self._write(bar)
+            self._count_traded(-moved)
             self._give_long(start - start % LONG_SECONDS, moved)
             self._added -= moved
         self._count_rest()
@@ -156,6 +160,12 @@ class _Instrument:
         elif not int(bar["flags"]) & _RECONCILED:
             bar["volume"] -= moved
             self._write(bar)
+
+    def _count_traded(self, grown: float) -> None:
+        """Keep what continuous trading gave so far the sum of its bars."""
+        traded = self._memory.state[self._index, TRADED]
+        if grown != 0.0:
+            self._memory.state[self._index, TRADED] = grown if math.isnan(traded) else traded + grown
 
     def _count_rest(self) -> None:
         self._memory.counters[Counter.RECONCILED_VOLUME] += int(self._added)

@@ -37,8 +37,15 @@ class VixRegime(IntEnum):
 
 # what a baseline says of an instrument's day beside its curves; *_EXPECTED are medians over past sessions
 DAY_EXPECTED, CONTINUOUS_EXPECTED, CLOSING_EXPECTED, LEVEL, PRIOR, SESSIONS, HISTORY_FLAGS, DAY_FIELDS = range(8)
-"""Day with auctions; continuous trading; closing auction (0: there was none); level at the open; its weight as volume;
-past sessions; VolumeFlag of the past."""
+DAY_NAMES = (
+    "day_expected",  # volume of the day, auctions included
+    "continuous_expected",
+    "closing_expected",  # of the closing auction, 0 when there was none
+    "opening_level",  # factor by which the day is thought to trade more than usual before it has begun
+    "prior_volume",  # what that weighs against what was traded
+    "day_sessions",  # past sessions
+    "history_flags",  # VolumeFlag of the past
+)
 
 # what follows from a bar
 RVOL_BAR, RVOL_CUM, TRADINGVIEW_RVOL, EOD_PROJECTION, EOD_RATIO, PARTICIPATION, VOLUME_FIELDS = range(7)
@@ -53,6 +60,14 @@ VIX_MINUTES = 2
 _LOW, _NORMAL, _HIGH = 15.0, 20.0, 25.0
 _R_UNKNOWN, _R_LOW, _R_NORMAL = int(VixRegime.UNKNOWN), int(VixRegime.LOW), int(VixRegime.NORMAL)
 _R_HIGH, _R_PANIC = int(VixRegime.HIGH), int(VixRegime.PANIC)
+
+
+def unknown_days(count: int) -> Matrix:
+    """Return DAY_FIELDS of instruments of whose past nothing is known."""
+    days = np.full((count, DAY_FIELDS), np.nan)
+    days[:, SESSIONS] = 0.0
+    days[:, HISTORY_FLAGS] = float(VolumeFlag.NO_BASELINE)
+    return days
 
 
 @kernel

@@ -14,6 +14,8 @@ from trading_platform.calc.indicator_seeds import SeedBlock
 from trading_platform.calc.pass_layout import (
     BARS_CLOSED_AT,
     BASELINE_VERSION,
+    CUMULATIVE,
+    EXPECTED,
     FINISHING,
     FIVE_AT,
     FROM_ZERO,
@@ -24,14 +26,20 @@ from trading_platform.calc.pass_layout import (
     MIDNIGHT,
     MINUTE_AT,
     NEXT_MINUTE,
+    OTHER_LEG,
     PHASES,
     RECORD,
+    TRADINGVIEW,
+    UNDER_WAY,
+    USUAL_AT,
+    VIX_ROW,
     Counter,
     empty_memory,
 )
 from trading_platform.calc.reconciliation import reconcile
 from trading_platform.calc.session_contents import Contents, checked_tokens, parameters_of, tokens_of
-from trading_platform.calc.volume_baseline import BaselineBlock, baseline_version, expand_to_minutes
+from trading_platform.calc.volume_baseline import BaselineBlock, baseline_version, expand_day, expand_to_minutes
+from trading_platform.calc.volume_companions import legs_of, vix_token
 from trading_platform.errors import BlockFormatError, EngineError, InstrumentError
 from trading_platform.market.clock import IST, NS_PER_SECOND
 from trading_platform.market.instruments import InstrumentDay, session_class
@@ -45,6 +53,8 @@ from trading_platform.wire.session_block import SessionHours, decode_hours
 _CLASSES = list(SessionClass)
 REMEMBERED = ("state", "dirty", "latest_dirty", "scalars", "counters", "latest")
 """Arrays of the memory that a state file holds; the rest is read again from what the journal names."""
+
+_BY_ROW = ("state", "latest", "dirty", "latest_dirty", "by_minute", "by_five", "usual", "touched")
 
 STORED = ("tokens", *REMEMBERED, "touched", "gap_bars")
 """All arrays of a state file; which minutes gaps touched takes two bits each there."""
@@ -199,13 +209,14 @@ class SessionSetup:
         old = self.memory
         first = len(old.tokens)
         grown = empty_memory(np.concatenate([old.tokens, fresh]), len(_CLASSES))
-        for name in ("state", "latest", "dirty", "latest_dirty", "expected_1", "expected_5", "touched"):
+        for name in _BY_ROW:
             getattr(grown, name)[:first] = getattr(old, name)
         for name in ("scalars", "counters", "phases", "parameters"):
             getattr(grown, name)[:] = getattr(old, name)
         self.memory = grown
         for row in range(first, len(grown.tokens)):
             self._place(row, received)
+        self._find_companions(first)
         self._seed(first)
         self._fill_expected(first)
 
@@ -230,6 +241,17 @@ class SessionSetup:
         opens = min(phase.start for phase in phases if phase.kind is PhaseKind.CONTINUOUS)
         state[FROM_ZERO] = float(received < opens)
 
+    def _find_companions(self, first: int) -> None:
+        """Note which rows are the other leg of a straddle, and which one is India VIX."""
+        if self.day is None:
+            return
+        rows = {int(token): row for row, token in enumerate(self.memory.tokens)}
+        for row, other in legs_of(self.day, rows, first):
+            self.memory.state[row, OTHER_LEG], self.memory.state[other, OTHER_LEG] = other, row
+        vix = vix_token(self.day)
+        if vix in rows:
+            self.memory.scalars[VIX_ROW] = rows[vix]
+
     def _class_of(self, token: int) -> SessionClass:
         if self.day is None:
             raise InstrumentError(f"no dump of {self.session} is named")
@@ -253,8 +275,13 @@ class SessionSetup:
         if self._baseline is None:
             return
         tokens = self.memory.tokens[first:]
-        self.memory.expected_1[first:] = expand_to_minutes(self._baseline, 1, tokens)
-        self.memory.expected_5[first:] = expand_to_minutes(self._baseline, LONG_MINUTES, tokens)
+        day, memory = expand_day(self._baseline, tokens), self.memory
+        memory.by_minute[first:, EXPECTED] = expand_to_minutes(self._baseline, 1, tokens)
+        memory.by_minute[first:, CUMULATIVE] = day.cumulative
+        memory.by_five[first:, EXPECTED] = expand_to_minutes(self._baseline, LONG_MINUTES, tokens)
+        memory.by_five[first:, TRADINGVIEW] = day.tradingview_mean
+        memory.usual[first:, USUAL_AT:] = day.day
+        memory.usual[first:, UNDER_WAY] = np.nan
 
     def _name_gap(self, control: Control) -> Rows:
         start, end = control.fields.get("from_ns"), control.fields.get("until_ns")

@@ -1,39 +1,41 @@
 """What volume is normal for an instrument at this minute of the day, and how that is handed to the engine.
 
-For now one model: the median of the same minute over the last sessions. A median, because a mean reads a normal bar
-as thin. Medians of longer bars are computed from longer bars: a sum of medians is not the median of sums.
+One versioned block: the medians that relative volume divides by, the curves of a day, and what is usual of the whole
+day (`calc/volume_history.py` makes them). Blocks of version 1 hold only the medians of bars and are read so that
+journals that name one can be replayed: all that follows from the rest of the day is null then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trading_platform.calc.relative_volume import DAY_FIELDS, TRADINGVIEW_MINUTES, unknown_days
 from trading_platform.errors import BlockFormatError
 from trading_platform.wire.blocks import content_hash, decode_block, encode_block, version_number
 
-KIND, VERSION = "volume_baseline", 1
+KIND, VERSION = "volume_baseline", 2
+BARS_ONLY = 1
+"""Version of blocks that hold the medians of bars and nothing else."""
 INTERVALS = (1, 5)
 """Bar lengths in minutes that have a baseline."""
 
 MINUTES_PER_DAY = 24 * 60
+_USUAL = ("cumulative", "tradingview_mean", "day")
 
 
-def median_by_bucket(volumes: NDArray[np.float64], min_sessions: int) -> NDArray[np.float64]:
-    """Return the median over sessions, shape (instruments, buckets), of `volumes` (sessions, instruments, buckets).
+@dataclass(frozen=True, slots=True)
+class UsualDay:
+    """What a day usually is, by instrument: `cumulative` has a column a minute, `tradingview_mean` one a 5-minute bar.
 
-    NaN marks a bar that is missing or has no volume (an index). A bucket with fewer than `min_sessions` values, or
-    whose median is zero, is NaN: nothing can be divided by it.
+    `day` has DAY_FIELDS of calc.relative_volume; see `calc.volume_history.DayExpectations`.
     """
-    known = np.sum(~np.isnan(volumes), axis=0)
-    enough = known >= max(min_sessions, 1)
-    if not len(volumes):
-        return np.full(volumes.shape[1:], np.nan)
-    filled = np.where(enough[None, :, :], volumes, 0.0)
-    medians: NDArray[np.float64] = np.nanmedian(filled, axis=0)
-    return np.where(enough & (medians > 0.0), medians, np.nan)
+
+    cumulative: NDArray[np.float64]
+    tradingview_mean: NDArray[np.float64]
+    day: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class BaselineBlock:
     """The baselines of one session: for each interval, expected volume by instrument and minute-of-day bucket.
 
     `expected[interval]` has shape (instruments, buckets); bucket b covers the bar that starts `first_minute +
-    b * interval` minutes after midnight IST. NaN where unknown.
+    b * interval` minutes after midnight IST. NaN where unknown. `usual` is None in a block of bars only.
     """
 
     session: date
@@ -49,24 +51,27 @@ class BaselineBlock:
     first_minute: int
     expected: dict[int, NDArray[np.float64]]
     sessions_used: tuple[date, ...]
+    usual: UsualDay | None = None
 
     def encode(self) -> bytes:
         """Write the block; its sha256 is the version that every row carries."""
         arrays: dict[str, NDArray[np.generic]] = {"token": self.tokens.astype("<u4")}
         for interval in INTERVALS:
             arrays[f"expected_{interval}"] = self.expected[interval].astype("<f8")
+        if self.usual is not None:
+            arrays |= {name: getattr(self.usual, name).astype("<f8") for name in _USUAL}
         meta = {
             "session": self.session.isoformat(),
             "first_minute": self.first_minute,
             "sessions_used": [session.isoformat() for session in self.sessions_used],
             "model": "median",
         }
-        return encode_block(KIND, VERSION, meta, arrays)
+        return encode_block(KIND, BARS_ONLY if self.usual is None else VERSION, meta, arrays)
 
     @classmethod
     def decode(cls, content: bytes) -> "BaselineBlock":
         """Read a block; raise BlockFormatError for any other content."""
-        block = decode_block(content, KIND, VERSION)
+        block = decode_block(content, KIND, VERSION, BARS_ONLY)
         try:
             read = cls(
                 session=date.fromisoformat(block.meta["session"]),
@@ -74,6 +79,7 @@ class BaselineBlock:
                 first_minute=int(block.meta["first_minute"]),
                 expected={interval: block.arrays[f"expected_{interval}"] for interval in INTERVALS},
                 sessions_used=tuple(date.fromisoformat(text) for text in block.meta["sessions_used"]),
+                usual=None if block.version == BARS_ONLY else UsualDay(*(block.arrays[name] for name in _USUAL)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BlockFormatError(f"this block does not hold the baselines of a session: {error!r}") from error
@@ -94,6 +100,11 @@ class BaselineBlock:
             last = first + expected.shape[1] * interval
             if last > MINUTES_PER_DAY:
                 raise BlockFormatError(f"baselines of {self.session} reach minute {last}, beyond the end of the day")
+        if self.usual is not None:
+            widths = {"cumulative": self.expected[1].shape[1], "tradingview_mean": self.expected[5].shape[1]}
+            for name, width in {**widths, "day": DAY_FIELDS}.items():
+                if getattr(self.usual, name).shape != (len(self.tokens), width):
+                    raise BlockFormatError(f"{name} of baselines of {self.session} has another layout: make them again")
 
 
 def baseline_version(content: bytes) -> int:
@@ -109,12 +120,51 @@ def expand_to_minutes(
     Raise BlockFormatError for a block that does not fit a day.
     """
     block.check()
-    day = np.full((len(tokens), MINUTES_PER_DAY // interval), np.nan)
+    return _placed(block, block.expected[interval], interval, tokens)
+
+
+def expand_day(block: BaselineBlock, tokens: Sequence[int] | NDArray[np.uint32]) -> UsualDay:
+    """Return what is usual for these tokens with curves over a whole day; after their last entry they stay level.
+
+    NaN, and flagged, where the block says nothing. Raise BlockFormatError for a block that does not fit a day.
+    """
+    block.check()
+    if block.usual is None:
+        minutes, fives = (np.full((len(tokens), MINUTES_PER_DAY // interval), np.nan) for interval in INTERVALS)
+        return UsualDay(minutes, fives, unknown_days(len(tokens)))
+    days = unknown_days(len(tokens))
+    for row, source in _rows(block, tokens):
+        days[row] = block.usual.day[source]
+    return UsualDay(
+        _levelled(_placed(block, block.usual.cumulative, 1, tokens)),
+        _levelled(_placed(block, block.usual.tradingview_mean, TRADINGVIEW_MINUTES, tokens)),
+        days,
+    )
+
+
+def _rows(block: BaselineBlock, tokens: Sequence[int] | NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
+    """Return which row of the block each row is; those that it does not know are left out."""
     known = {int(token): row for row, token in enumerate(block.tokens)}
-    first = block.first_minute // interval
-    width = block.expected[interval].shape[1]
     for row, token in enumerate(tokens):
         source = known.get(int(token))
         if source is not None:
-            day[row, first : first + width] = block.expected[interval][source]
+            yield row, source
+
+
+def _placed(
+    block: BaselineBlock, values: NDArray[np.float64], interval: int, tokens: Sequence[int] | NDArray[np.uint32]
+) -> NDArray[np.float64]:
+    day = np.full((len(tokens), MINUTES_PER_DAY // interval), np.nan)
+    first = block.first_minute // interval
+    for row, source in _rows(block, tokens):
+        day[row, first : first + values.shape[1]] = values[source]
     return day
+
+
+def _levelled(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Let each curve keep its last value to the end of the day."""
+    seen = ~np.isnan(curves)
+    last = curves.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
+    known: NDArray[np.bool_] = np.any(seen, axis=1)
+    beyond = known[:, None] & (np.arange(curves.shape[1])[None, :] > last[:, None])
+    return np.where(beyond, curves[np.arange(len(curves)), last][:, None], curves)

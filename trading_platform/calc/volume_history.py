@@ -4,6 +4,7 @@ Only sessions before the one they are used in go in; that is the caller's busine
 normal bar as thin. Each curve comes from its own sums: a sum of medians is not the median of sums.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,12 +38,14 @@ class VolumeHistory:
     """Past sessions, oldest first: `minutes` (sessions, instruments, minutes), auctions (sessions, instruments).
 
     NaN where there was no bar, or none with a volume. The first minute is one in which a five-minute bar begins.
-    `adjusted` names the instruments whose past a split or bonus changed.
+    `whole` tells which sessions were seen from their open on: only they have a say in curves and totals. `adjusted`
+    names the instruments whose past a split or bonus changed.
     """
 
     minutes: Cube
     opening_auction: NDArray[np.float64]
     closing_auction: NDArray[np.float64]
+    whole: NDArray[np.bool_]
     adjusted: NDArray[np.bool_]
 
 
@@ -100,8 +103,8 @@ def longer_volumes(minutes: Cube, interval: int) -> Cube:
 def expectations(history: VolumeHistory, intervals: tuple[int, ...], min_sessions: int) -> DayExpectations:
     """Return what is usual after these sessions; NaN with fewer than `min_sessions` of them.
 
-    A median of 0 is unknown: nothing can be divided by it. A session counts for the curves of an instrument when any
-    of its bars has a volume; minutes without a bar then traded nothing.
+    A median of 0 is unknown: nothing can be divided by it. A whole session counts for the curves of an instrument when
+    any of its bars has a volume; minutes without a bar then traded nothing.
     """
     bars, known = {}, {}
     for interval in intervals:
@@ -109,7 +112,7 @@ def expectations(history: VolumeHistory, intervals: tuple[int, ...], min_session
         medians = medians_known(volumes, min_sessions)
         bars[interval] = np.where(medians > 0.0, medians, np.nan)
         known[interval] = (~np.isnan(volumes)).sum(axis=0)
-    valid: NDArray[np.bool_] = np.any(~np.isnan(history.minutes), axis=2)
+    valid: NDArray[np.bool_] = history.whole & np.any(~np.isnan(history.minutes), axis=2)
     running = np.where(np.isnan(history.minutes), 0.0, history.minutes).cumsum(axis=2)
     running[~valid] = np.nan
     return DayExpectations(
@@ -118,6 +121,18 @@ def expectations(history: VolumeHistory, intervals: tuple[int, ...], min_session
         cumulative=medians_known(running, min_sessions),
         tradingview_mean=_tradingview_mean(running, valid),
         day=_day(history, running[:, :, -1], valid, min_sessions),
+    )
+
+
+def joined(parts: Sequence[DayExpectations]) -> DayExpectations:
+    """Return the expectations of all instruments, in the order of the parts."""
+    first = parts[0]
+    return DayExpectations(
+        bars={interval: np.concatenate([part.bars[interval] for part in parts]) for interval in first.bars},
+        known={interval: np.concatenate([part.known[interval] for part in parts]) for interval in first.known},
+        cumulative=np.concatenate([part.cumulative for part in parts]),
+        tradingview_mean=np.concatenate([part.tradingview_mean for part in parts]),
+        day=np.concatenate([part.day for part in parts]),
     )
 
 

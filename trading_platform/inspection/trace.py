@@ -8,6 +8,7 @@ import numpy as np
 
 from trading_platform.batch.record_loop import READ_BYTES, Limit, feed_records
 from trading_platform.calc.pass_entries import Entry
+from trading_platform.calc.pass_layout import EXPECTED
 from trading_platform.calc.session_contents import tokens_of
 from trading_platform.calc.session_pass import Produced, SessionPass
 from trading_platform.errors import MissingInput
@@ -82,7 +83,7 @@ class Trace:
         row, memory = self.row, self.state.memory
         if row is None:
             return None
-        by_bucket = memory.expected_1 if interval == 1 else memory.expected_5
+        by_bucket = (memory.by_minute if interval == 1 else memory.by_five)[:, EXPECTED]
         expected = float(by_bucket[row, minute_of_day // interval])
         return None if math.isnan(expected) else expected
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from trading_platform.errors import LakeError, MissingInput
@@ -163,13 +163,19 @@ class Lake:
         if found is None:
             with self._locked(f"{table.name}-create"):
                 found = self._open(table.name) or self._create(table)
-        # compare as a frame of no rows: the file format knows no zones and no unsigned numbers
-        held = pl.scan_delta(found).collect_schema()
-        if dict(held) != dict(_to_utc(table.schema.to_frame()).schema):
-            raise LakeError(
-                f"table {table.name} at {self._uri(table.name)} has other columns than this version of the platform; "
-                "move it away, or run the version that wrote it"
-            )
+        if missing := _lacking(table, found):
+            with self._locked(f"{table.name}-create"):
+                self._widen(table, missing)
+
+    def _widen(self, table: Table, missing: pl.Schema) -> None:
+        """Give an older table the columns that this version has beyond its own; old rows are null there."""
+        found = self._open(table.name)
+        if found is None or not _lacking(table, found):
+            return
+        try:
+            found.alter.add_columns(Schema.from_arrow(missing).fields)
+        except DeltaError as error:
+            raise LakeError(f"table {table.name} cannot be given {', '.join(missing)}: {error}") from error
 
     def _create(self, table: Table) -> DeltaTable:
         if "://" not in self.root:
@@ -195,7 +201,10 @@ class Lake:
 
     def _scan(self, table: str) -> pl.LazyFrame | None:
         found = self._open(table)
-        return None if found is None else pl.scan_delta(found)
+        if found is None:
+            return None
+        unknown = [pl.lit(None, dtype).alias(name) for name, dtype in _lacking(table_named(table), found).items()]
+        return pl.scan_delta(found).with_columns(unknown)
 
     def _uri(self, table: str) -> str:
         return f"{self.root.rstrip('/')}/{table}"
@@ -235,6 +244,18 @@ def _as_date(value: date | str) -> date:
 
 def _to_utc(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.selectors.datetime().dt.convert_time_zone("UTC"))
+
+
+def _lacking(table: Table, found: DeltaTable) -> pl.Schema:
+    """Return which columns a table lacks that an older version wrote; raise LakeError where it has others."""
+    # compare as a frame of no rows: the file format knows no zones and no unsigned numbers
+    held, wanted = pl.scan_delta(found).collect_schema(), _to_utc(table.schema.to_frame()).schema
+    if any(wanted.get(name) != dtype for name, dtype in held.items()):
+        raise LakeError(
+            f"table {table.name} at {found.table_uri} has other columns than this version of the platform; "
+            "move it away, or run the version that wrote it"
+        )
+    return pl.Schema({name: dtype for name, dtype in wanted.items() if name not in held})
 
 
 def _refuse_other_sessions(table: str, session: date, rows: pl.DataFrame) -> None:

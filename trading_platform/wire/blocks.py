@@ -50,13 +50,16 @@ def encode_block(kind: str, version: int, meta: Mapping[str, Any], arrays: Mappi
     return b"".join(parts)
 
 
-def decode_block(block: bytes, kind: str, version: int) -> Block:
-    """Read a block of this kind and version; raise BlockFormatError for anything else. Arrays are read-only views."""
+def decode_block(block: bytes, kind: str, *versions: int) -> Block:
+    """Read a block of this kind and one of these versions; raise BlockFormatError for anything else.
+
+    Arrays are read-only views.
+    """
     header, offset = _header(block)
-    if header.get("kind") != kind or header.get("version") != version:
-        raise BlockFormatError(
-            f"expected a {kind} block of version {version}, found {header.get('kind')!r} {header.get('version')!r}"
-        )
+    version = header.get("version")
+    if header.get("kind") != kind or version not in versions:
+        wanted = " or ".join(map(str, versions))
+        raise BlockFormatError(f"expected a {kind} block of version {wanted}, found {header.get('kind')!r} {version!r}")
     arrays: dict[str, NDArray[Any]] = {}
     for entry in header["arrays"]:
         arrays[entry["name"]], offset = _array(block, entry, offset)

@@ -26,6 +26,7 @@ from trading_platform.wire.lake_columns import (
 )
 from trading_platform.wire.lake_history import BACKFILL_ACCOUNT, HISTORICAL_BARS, TICKS
 from trading_platform.wire.lake_profiles import VOLUME_PROFILES
+from trading_platform.wire.lake_volume import VOLUME_BASELINES, VOLUME_FIELDS
 
 __all__ = [
     "BACKFILL_ACCOUNT",
@@ -114,22 +115,6 @@ MINUTE_BARS = Table(
     ),
 )
 
-VOLUME_BASELINES = Table(
-    "volume_baselines",
-    "Volume that is normal for an instrument at this minute of the day, before the session opens.",
-    ("session", "token", "interval", "bucket_start"),
-    (
-        SESSION_COLUMN,
-        TOKEN,
-        SYMBOL,
-        INTERVAL,
-        Column("bucket_start", pl.Int32, "Start of the bar in minutes after midnight IST."),
-        Column("expected_median", pl.Float64, "Median volume; null with too few sessions or a median of 0."),
-        Column("sessions_used", pl.Int32, "Past sessions that had a bar with a volume here."),
-        BASELINE,
-    ),
-)
-
 INDICATOR_SEEDS = Table(
     "indicator_seeds",
     "State in which infinite-memory indicators start the session.",
@@ -166,6 +151,7 @@ INDICATOR_SNAPSHOTS = Table(
         Column("expected_volume", pl.Float64, "Baseline of the bar; null where unknown."),
         BASELINE,
         RECORD,
+        *VOLUME_FIELDS,
     ),
 )
 

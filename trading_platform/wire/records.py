@@ -61,7 +61,7 @@ BAR = Schema(
 
 INDICATOR = Schema(
     2,
-    1,
+    2,
     "indicator",
     _rows(
         ("record", "<u8"),
@@ -76,6 +76,16 @@ INDICATOR = Schema(
         ("rvol_bar", "<f8"),
         ("expected_volume", "<f8"),  # the baseline's median for this bar
         ("baseline_version", "<u8"),  # 0: no baseline was loaded
+        ("rvol_cum", "<f8"),  # volume fields: calc.relative_volume
+        ("tradingview_rvol", "<f8"),
+        ("rvol_adjusted", "<f8"),
+        ("surprise_z", "<f8"),
+        ("eod_projection", "<f8"),
+        ("eod_ratio", "<f8"),
+        ("participation", "<f8"),
+        ("straddle_volume", "<f8"),  # of both legs since the open; NaN for what is no option
+        ("volume_flags", "<u4"),  # calc.relative_volume.VolumeFlag
+        ("vix_regime", "<u4"),  # calc.relative_volume.VixRegime
     ),
 )
 
@@ -108,7 +118,7 @@ SIGNAL = Schema(
 
 FEATURE = Schema(
     4,
-    1,
+    2,
     "feature",
     _rows(
         ("token", "<u4"),
@@ -125,6 +135,13 @@ FEATURE = Schema(
         ("rsi_14_5m", "<f8"),
         ("atr_14_5m", "<f8"),
         ("rvol_bar_5m", "<f8"),
+        # up to now; seven digits are enough for what changes with each packet, and half as dear
+        ("rvol_running_1m", "<f4"),  # of the bar that is open, over what is usual of the time elapsed
+        ("rvol_running_5m", "<f4"),
+        ("rvol_cum", "<f4"),
+        ("eod_projection", "<f4"),
+        ("participation", "<f4"),
+        ("volume_flags", "<u4"),  # calc.relative_volume.VolumeFlag
     ),
 )
 

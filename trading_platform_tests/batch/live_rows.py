@@ -57,7 +57,8 @@ def replayed(pattern: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
             "record": [10, 20, 21],
         }
     )
-    nothing = {name: [0.0, 0.0] for name in ("rsi_14", "atr_14", "vwap", "rvol_bar", "expected_volume")}
+    told = {"session", "symbol", "record", "token", "interval", "revision", "start", "ema_20", "baseline_version"}
+    nothing = {name: [0, 0] for name in INDICATOR.dtype.names or () if name not in told}
     indicators = pl.DataFrame(
         {
             "session": [SESSION] * 2,

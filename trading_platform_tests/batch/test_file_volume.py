@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trading_platform.batch.file_volume import COLUMNS, other_leg, traded_by_minute, volume_of_bars
+from trading_platform.batch.file_volume import COLUMNS, volume_of_bars
 from trading_platform.calc.relative_volume import VolumeFlag
 from trading_platform.market.clock import IST
 from trading_platform.market.corporate_actions import CorporateAction, CorporateActions
@@ -137,8 +137,6 @@ def test_both_legs_of_a_strike_make_a_straddle() -> None:
             assert straddle == sum(v for leg in sums.values() for at, v in leg if at <= ts)
         else:
             assert straddle is None
-    assert other_leg("NIFTY26JUL24000PE") == call
-    assert other_leg("SPICE") == other_leg("CE") == other_leg("ABC") == ""
 
 
 def test_a_fresh_vix_gives_the_regime() -> None:
@@ -175,8 +173,3 @@ def test_sessions_with_a_closing_auction_are_not_compared_with_those_before() ->
     used = dict(rows.iter_rows())
     assert [used[date(2026, 8, day)] for day in (3, 4, 5)] == [0, 1, 2]
     assert used[date(2026, 7, 31)] == 11
-
-
-def test_what_was_traded_is_unknown_before_the_first_volume() -> None:
-    traded = traded_by_minute(np.array([[np.nan, 2.0, np.nan, 3.0], [np.nan] * 4]))
-    np.testing.assert_array_equal(traded, [[np.nan, 2.0, 2.0, 5.0], [np.nan] * 4])

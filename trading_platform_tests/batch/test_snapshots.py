@@ -12,6 +12,7 @@ from trading_platform.batch.seeds import indicator_seeds
 from trading_platform.batch.snapshots import snapshots_of_bars, snapshots_of_replay, version_text
 from trading_platform.market.sessions import SessionClass
 from trading_platform.wire.lake_tables import INDICATOR_SEEDS, INDICATOR_SNAPSHOTS, VOLUME_BASELINES
+from trading_platform.wire.lake_volume import VOLUME_FIELDS
 from trading_platform_tests.batch.lake_rows import INFY, NIFTY, SESSION, instruments, minute_bars, moment
 
 BEFORE = date(2026, 7, 29)
@@ -93,6 +94,7 @@ def test_a_replay_keeps_its_values_and_writes_versions_as_text() -> None:
             "expected_volume": [None, 3.0],
             "baseline_version": pl.Series([0, 0xFEDCBA9876543210], dtype=pl.UInt64),
             "record": [5, 6],
+            **{column.name: [None, 1] for column in VOLUME_FIELDS},
         }
     )
     rows = INDICATOR_SNAPSHOTS.conform(snapshots_of_replay(replayed))

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from trading_platform.batch.volume_cubes import span_of, volume_cube
+from trading_platform.calc.pass_layout import BarFlag
 from trading_platform.market.clock import IST
 from trading_platform.market.corporate_actions import CorporateAction, CorporateActions
 from trading_platform.market.session_kinds import PhaseKind
@@ -62,3 +63,17 @@ def test_a_history_is_adjusted_and_the_cube_is_not() -> None:
 
 def test_no_bars_have_no_span() -> None:
     assert span_of(frame()) == (0, 0)
+
+
+def test_a_bar_that_began_with_a_snapshot_tells_that_its_session_was_not_seen_whole() -> None:
+    bars = frame(row(DAYS[0], 555, 5), row(DAYS[1], 600, 50)).with_columns(flags=pl.Series([0, int(BarFlag.SNAPSHOT)]))
+    cube = volume_cube(bars, sessions=DAYS, symbols=["ABC"], span=span_of(bars))
+    assert cube.whole.tolist() == [[True], [False]]
+
+
+def test_a_name_that_two_exchanges_list_has_two_rows() -> None:
+    bars = frame(row(DAYS[0], 555, 5), row(DAYS[0], 555, 7)).with_columns(token=pl.Series([257, 260]))
+    cube = volume_cube(bars, sessions=DAYS, symbols=["ABC", "ABC"], span=span_of(bars), tokens=[257, 260])
+    assert cube.minutes[0, :, 0].tolist() == [5.0, 7.0]
+    actions = CorporateActions((CorporateAction("ABC", DAYS[1], "split", 10.0, "made up"),))
+    assert cube.factors(actions, [0], DAYS[1]).tolist() == [[10.0, 10.0]]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from trading_platform.calc.pass_layout import BarFlag
+from trading_platform.calc.relative_volume import VolumeFlag
 from trading_platform.wire.journal_records import ControlType, RecordKind
 from trading_platform.wire.kite_layout import Mode
 from trading_platform.wire.records import FEATURE, unpack_rows
@@ -302,7 +303,9 @@ def test_unknown_stays_unknown_in_features() -> None:
     row = unpack_rows(FEATURE, feeding.run().entries["features"][-1].block)[0]
     assert row["exchange_time"] == -1
     assert row["last_price"] == 100.0
-    assert all(np.isnan(row[name]) for name in FEATURE.dtype.names[4:])
+    numbers = [name for name in FEATURE.dtype.names[4:] if FEATURE.dtype[name].kind == "f"]
+    assert all(np.isnan(row[name]) for name in numbers)
+    assert int(row["volume_flags"]) == VolumeFlag.NO_BASELINE | VolumeFlag.PARTIAL
 
 
 def test_a_volume_in_some_minutes_makes_the_longer_bar_known() -> None:

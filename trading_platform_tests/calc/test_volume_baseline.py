@@ -1,40 +1,22 @@
 import dataclasses
-import statistics
 from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from trading_platform.calc.relative_volume import DAY_FIELDS, HISTORY_FLAGS, VolumeFlag
 from trading_platform.calc.volume_baseline import (
+    BARS_ONLY,
     KIND,
     VERSION,
     BaselineBlock,
+    UsualDay,
     baseline_version,
+    expand_day,
     expand_to_minutes,
-    median_by_bucket,
 )
 from trading_platform.errors import BlockFormatError
 from trading_platform.wire.blocks import decode_block, encode_block
-
-VOLUMES = st.one_of(st.none(), st.integers(0, 5).map(float), st.integers(0, 10**9).map(float))
-
-
-@settings(deadline=None)
-@given(st.data(), st.integers(0, 8), st.integers(1, 3), st.integers(1, 4), st.integers(0, 6))
-def test_medians_are_those_of_plain_python(
-    data: st.DataObject, sessions: int, names: int, buckets: int, least: int
-) -> None:
-    size = sessions * names * buckets
-    flat = data.draw(st.lists(VOLUMES, min_size=size, max_size=size))
-    volumes = np.array([np.nan if v is None else v for v in flat]).reshape(sessions, names, buckets)
-    medians = median_by_bucket(volumes, least)
-    for name in range(names):
-        for bucket in range(buckets):
-            known = [v for v in volumes[:, name, bucket].tolist() if not np.isnan(v)]
-            expected = statistics.median(known) if len(known) >= max(least, 1) else 0.0
-            assert medians[name, bucket] == expected or (expected == 0.0 and np.isnan(medians[name, bucket]))
 
 
 def block(first_minute: int = 555, width: int = 375, tokens: int = 2) -> BaselineBlock:
@@ -45,6 +27,11 @@ def block(first_minute: int = 555, width: int = 375, tokens: int = 2) -> Baselin
         first_minute,
         {interval: random.uniform(1, 9, (tokens, width // interval)) for interval in (1, 5)},
         (date(2026, 7, 29), date(2026, 7, 30)),
+        UsualDay(
+            random.uniform(1, 9, (tokens, width)).cumsum(axis=1),
+            random.uniform(1, 9, (tokens, width // 5)).cumsum(axis=1),
+            random.uniform(1, 9, (tokens, DAY_FIELDS)),
+        ),
     )
 
 
@@ -54,6 +41,11 @@ def test_a_block_comes_back() -> None:
     assert (back.session, back.first_minute, back.sessions_used) == (made.session, 555, made.sessions_used)
     for interval in (1, 5):
         np.testing.assert_array_equal(back.expected[interval], made.expected[interval])
+    assert made.usual is not None
+    assert back.usual is not None
+    np.testing.assert_array_equal(back.usual.cumulative, made.usual.cumulative)
+    np.testing.assert_array_equal(back.usual.tradingview_mean, made.usual.tradingview_mean)
+    np.testing.assert_array_equal(back.usual.day, made.usual.day)
     assert baseline_version(made.encode()) == baseline_version(back.encode()) != baseline_version(block(560).encode())
 
 
@@ -70,6 +62,36 @@ def test_expected_volume_stands_in_its_minute() -> None:
     np.testing.assert_array_equal(fives[0, 111:186], made.expected[5][1])
 
 
+def test_curves_stay_level_after_their_last_entry() -> None:
+    made = block()
+    assert made.usual is not None
+    day = expand_day(made, [512, 999])
+    np.testing.assert_array_equal(day.cumulative[0, 555:930], made.usual.cumulative[1])
+    assert set(day.cumulative[0, 930:].tolist()) == {made.usual.cumulative[1, -1]}
+    assert set(day.tradingview_mean[0, 186:].tolist()) == {made.usual.tradingview_mean[1, -1]}
+    assert np.isnan(day.cumulative[0, :555]).all()
+    assert np.isnan(day.cumulative[1]).all()
+    np.testing.assert_array_equal(day.day[0], made.usual.day[1])
+    assert day.day[1, HISTORY_FLAGS] == int(VolumeFlag.NO_BASELINE)
+
+
+def test_a_block_of_bars_alone_is_of_the_first_version_and_says_nothing_of_the_day() -> None:
+    made = dataclasses.replace(block(), usual=None)
+    assert decode_block(made.encode(), KIND, BARS_ONLY).version == BARS_ONLY
+    back = BaselineBlock.decode(made.encode())
+    assert back.usual is None
+    np.testing.assert_array_equal(back.expected[1], made.expected[1])
+    day = expand_day(back, [512])
+    assert np.isnan(day.cumulative).all()
+    assert day.day[0, HISTORY_FLAGS] == int(VolumeFlag.NO_BASELINE)
+
+
+def _with_usual(**arrays: np.ndarray) -> BaselineBlock:
+    made = block()
+    assert made.usual is not None
+    return dataclasses.replace(made, usual=dataclasses.replace(made.usual, **arrays))
+
+
 @pytest.mark.parametrize(
     ("made", "words"),
     [
@@ -78,6 +100,9 @@ def test_expected_volume_stands_in_its_minute() -> None:
         (block(first_minute=-5), "no bar begins there"),
         (dataclasses.replace(block(), tokens=np.zeros(3, np.uint32)), "another layout"),
         (dataclasses.replace(block(), expected={1: np.zeros(4), 5: np.zeros(4)}), "another layout"),
+        (_with_usual(cumulative=np.zeros((2, 374))), "cumulative of baselines of .* has another layout"),
+        (_with_usual(tradingview_mean=np.zeros((1, 75))), "tradingview_mean of baselines"),
+        (_with_usual(day=np.zeros((2, 3))), "day of baselines"),
     ],
 )
 def test_a_block_that_fits_no_day_is_refused(made: BaselineBlock, words: str) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import statistics
 
 import numpy as np
@@ -22,7 +23,11 @@ VALUES = st.one_of(st.just(float("nan")), st.integers(0, 5).map(float), st.integ
 def history(minutes: np.ndarray, opening: float = np.nan, closing: float = np.nan) -> VolumeHistory:
     auctions = minutes.shape[:2]
     return VolumeHistory(
-        minutes, np.full(auctions, opening), np.full(auctions, closing), np.zeros(auctions[1], np.bool_)
+        minutes,
+        np.full(auctions, opening),
+        np.full(auctions, closing),
+        np.ones(auctions, np.bool_),
+        np.zeros(auctions[1], np.bool_),
     )
 
 
@@ -109,5 +114,19 @@ def test_a_bucket_that_usually_trades_nothing_has_no_baseline_but_a_day_goes_on(
 
 
 def test_a_changed_past_is_flagged() -> None:
-    told = VolumeHistory(made(10), np.full((10, 2), np.nan), np.full((10, 2), np.nan), np.array([True, False]))
+    told = dataclasses.replace(history(made(10)), adjusted=np.array([True, False]))
     assert expectations(told, (1, 5), 10).day[:, HISTORY_FLAGS].tolist() == [int(VolumeFlag.CORPORATE_ACTION), 0]
+
+
+def test_a_session_that_was_not_seen_from_its_open_on_has_no_say_in_the_day() -> None:
+    volumes = np.full((11, 1, 10), 6.0)
+    volumes[4, 0, :7] = np.nan
+    late = np.ones((11, 1), np.bool_)
+    late[4] = False
+    usual = expectations(dataclasses.replace(history(volumes), whole=late), (1, 5), 10)
+    assert usual.day[0, SESSIONS] == 10
+    assert usual.known[1][0].tolist() == [10] * 7 + [11] * 3
+    late[3] = False
+    usual = expectations(dataclasses.replace(history(volumes), whole=late), (1, 5), 10)
+    assert np.isnan(usual.cumulative).all()
+    assert usual.bars[1][0, 9] == 6.0

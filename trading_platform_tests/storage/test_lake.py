@@ -13,7 +13,7 @@ from trading_platform.errors import LakeError, MissingInput
 from trading_platform.market.clock import IST
 from trading_platform.storage import lake as lake_module
 from trading_platform.storage.lake import COMMIT_ATTEMPTS, Lake
-from trading_platform.wire.lake_tables import TABLES
+from trading_platform.wire.lake_tables import TABLES, table_named
 
 FIRST, SECOND = date(2026, 8, 20), date(2026, 8, 21)
 
@@ -114,6 +114,22 @@ def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:
     pl.DataFrame({"session": [FIRST], "x": [1]}).write_delta(str(tmp_path / "patterns"))
     with pytest.raises(LakeError, match=r"patterns at .* has other columns"):
         Lake(tmp_path).create_tables()
+
+
+def test_a_table_of_an_older_version_gets_the_new_columns(tmp_path: Path) -> None:
+    newer = table_named("indicator_snapshots")
+    older = [name for name in newer.schema if name not in {"rvol_cum", "volume_flags", "vix_regime"}]
+    empty = newer.schema.to_frame()
+    old = empty.vstack(pl.DataFrame([{"session": FIRST, "token": 1, "rvol_bar": 2.0}], schema=newer.schema))
+    stored = old.select(older).with_columns(pl.col("start").dt.convert_time_zone("UTC"))
+    stored.write_delta(str(tmp_path / "indicator_snapshots"), delta_write_options={"partition_by": ["session"]})
+    lake = Lake(tmp_path)
+    before = lake.read_sessions("indicator_snapshots", [FIRST])
+    assert before.select("rvol_bar", "rvol_cum", "volume_flags").rows() == [(2.0, None, None)]
+    fresh = old.with_columns(session=pl.lit(SECOND), rvol_cum=pl.lit(3.0), volume_flags=pl.lit(8, pl.Int64))
+    assert lake.write_session("indicator_snapshots", SECOND, fresh) == 1
+    both = lake.read_sessions("indicator_snapshots", [FIRST, SECOND]).sort("session")
+    assert both.select("rvol_bar", "rvol_cum", "volume_flags").rows() == [(2.0, None, None), (2.0, 3.0, 8)]
 
 
 def test_a_url_needs_a_place_for_locks() -> None:
