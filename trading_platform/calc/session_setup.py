@@ -13,6 +13,7 @@ from trading_platform.calc.gap_marks import Indices, begin_gap, end_gap, name_ga
 from trading_platform.calc.indicator_seeds import SeedBlock
 from trading_platform.calc.pass_layout import (
     BARS_CLOSED_AT,
+    BASELINE_FLAGS,
     BASELINE_VERSION,
     CUMULATIVE,
     EXPECTED,
@@ -26,20 +27,24 @@ from trading_platform.calc.pass_layout import (
     MIDNIGHT,
     MINUTE_AT,
     NEXT_MINUTE,
-    OTHER_LEG,
     PHASES,
     RECORD,
     TRADINGVIEW,
     UNDER_WAY,
     USUAL_AT,
-    VIX_ROW,
     Counter,
     empty_memory,
 )
 from trading_platform.calc.reconciliation import reconcile
 from trading_platform.calc.session_contents import Contents, checked_tokens, parameters_of, tokens_of
-from trading_platform.calc.volume_baseline import BaselineBlock, baseline_version, expand_day, expand_to_minutes
-from trading_platform.calc.volume_companions import legs_of, vix_token
+from trading_platform.calc.volume_baseline import (
+    BaselineBlock,
+    baseline_version,
+    block_flags,
+    expand_day,
+    expand_to_minutes,
+)
+from trading_platform.calc.volume_companions import note_companions
 from trading_platform.errors import BlockFormatError, EngineError, InstrumentError
 from trading_platform.market.clock import IST, NS_PER_SECOND
 from trading_platform.market.instruments import InstrumentDay, session_class
@@ -173,7 +178,9 @@ class SessionSetup:
 
     def _load_baseline(self, content: bytes) -> None:
         self._baseline = BaselineBlock.decode(content)
-        self._refuse_other_session("baseline", self._baseline.session)
+        if (flags := block_flags(self._baseline, self.session)) is None:
+            self._refuse_other_session("baseline", self._baseline.session)
+        self.memory.scalars[BASELINE_FLAGS] = flags or 0
         self.memory.scalars[BASELINE_VERSION] = np.uint64(baseline_version(content)).astype(np.int64)
         self._fill_expected(0)
 
@@ -216,7 +223,8 @@ class SessionSetup:
         self.memory = grown
         for row in range(first, len(grown.tokens)):
             self._place(row, received)
-        self._find_companions(first)
+        if self.day is not None:
+            note_companions(self.memory, self.day, first)
         self._seed(first)
         self._fill_expected(first)
 
@@ -240,17 +248,6 @@ class SessionSetup:
         state[PHASES] = _CLASSES.index(found)
         opens = min(phase.start for phase in phases if phase.kind is PhaseKind.CONTINUOUS)
         state[FROM_ZERO] = float(received < opens)
-
-    def _find_companions(self, first: int) -> None:
-        """Note which rows are the other leg of a straddle, and which one is India VIX."""
-        if self.day is None:
-            return
-        rows = {int(token): row for row, token in enumerate(self.memory.tokens)}
-        for row, other in legs_of(self.day, rows, first):
-            self.memory.state[row, OTHER_LEG], self.memory.state[other, OTHER_LEG] = other, row
-        vix = vix_token(self.day)
-        if vix in rows:
-            self.memory.scalars[VIX_ROW] = rows[vix]
 
     def _class_of(self, token: int) -> SessionClass:
         if self.day is None:

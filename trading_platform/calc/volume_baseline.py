@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from trading_platform.calc.relative_volume import DAY_FIELDS, TRADINGVIEW_MINUTES, unknown_days
+from trading_platform.calc.relative_volume import DAY_FIELDS, TRADINGVIEW_MINUTES, VolumeFlag, unknown_days
 from trading_platform.errors import BlockFormatError
 from trading_platform.wire.blocks import content_hash, decode_block, encode_block, version_number
 
@@ -23,6 +23,7 @@ INTERVALS = (1, 5)
 """Bar lengths in minutes that have a baseline."""
 
 MINUTES_PER_DAY = 24 * 60
+STALE_DAYS = 7
 _USUAL = ("cumulative", "tradingview_mean", "day")
 
 
@@ -110,6 +111,16 @@ class BaselineBlock:
 def baseline_version(content: bytes) -> int:
     """Return the number under which rows name this block."""
     return version_number(content_hash(content))
+
+
+def block_flags(block: BaselineBlock, session: date) -> int | None:
+    """Return the VolumeFlag that using a block in a session means; None: it must not be used there.
+
+    A morning run that was missed leaves the block of an earlier session in use, marked as stale, for a week at most.
+    """
+    if block.session == session:
+        return 0
+    return int(VolumeFlag.STALE_BASELINE) if 0 < (session - block.session).days <= STALE_DAYS else None
 
 
 def expand_to_minutes(

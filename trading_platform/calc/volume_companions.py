@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import date
 
+from trading_platform.calc.pass_layout import OTHER_LEG, VIX_ROW, Memory
 from trading_platform.market.instruments import Instrument, InstrumentDay
 
 VIX = "INDIA VIX"
@@ -24,6 +25,16 @@ def legs_of(day: InstrumentDay, rows: Mapping[int, int], first: int) -> Iterator
         other = options.get((exchange, name, expiry, strike, _LEGS[leg]))
         if row >= first and other is not None:
             yield row, other
+
+
+def note_companions(memory: Memory, day: InstrumentDay, first: int) -> None:
+    """Note in the rows of a pass, from `first` on, which is the other leg of a straddle, and which one India VIX."""
+    rows = {int(token): row for row, token in enumerate(memory.tokens)}
+    for row, other in legs_of(day, rows, first):
+        memory.state[row, OTHER_LEG], memory.state[other, OTHER_LEG] = other, row
+    vix = vix_token(day)
+    if vix in rows:
+        memory.scalars[VIX_ROW] = rows[vix]
 
 
 def vix_token(day: InstrumentDay) -> int | None:

@@ -5,10 +5,10 @@ from datetime import date
 from typing import Any
 
 from trading_platform.calc.indicator_seeds import SeedBlock
-from trading_platform.calc.volume_baseline import BaselineBlock
+from trading_platform.calc.volume_baseline import BaselineBlock, block_flags
 from trading_platform.errors import BlockFormatError
 from trading_platform.market.instruments import InstrumentDay
-from trading_platform.market.sessions import SessionTable
+from trading_platform.market.sessions import SessionClass, SessionTable, load_session_table
 from trading_platform.ports import SessionContents
 from trading_platform.settings import Settings
 from trading_platform.wire import redis_keys
@@ -16,6 +16,9 @@ from trading_platform.wire.instrument_block import to_block
 from trading_platform.wire.session_block import encode_hours
 
 Say = Callable[[str], None]
+
+_JUDGED = SessionClass.NSE_CASH_FNO
+"""Days of this class change their kind whenever those of others do."""
 
 
 def opening_contents(
@@ -38,29 +41,42 @@ def current_hash(client: Any, shard: str, family: str) -> str | None:
 
 
 def current_block(client: Any, shard: str, family: str, session: date, say: Say) -> bytes | None:
-    """Return the current block of a family when it belongs to this session; else say why it is not announced."""
+    """Return the current block of a family when it belongs to this session; else say why it is not announced.
+
+    A baseline of an earlier session of the same kind is announced too, and that is said.
+    """
     named = current_hash(client, shard, family)
     content = None if named is None else client.get(redis_keys.blob(shard, named))
     if content is None:
         say(f"{session}: no {family} announced, Redis {'holds none' if named is None else 'has lost the content'}")
         return None
     try:
-        made_for = _CURRENT[family][1](content)
+        made_for, is_stale = _CURRENT[family][1](content, session)
     except BlockFormatError as error:
         say(f"{session}: no {family} announced, the one in Redis cannot be read: {error}")
         return None
-    if made_for != session:
+    if is_stale:
+        say(f"{session}: the {family} in Redis is for {made_for}; it is announced, and its numbers are marked as stale")
+    elif made_for != session:
         say(f"{session}: no {family} announced, the one in Redis is for {made_for}")
         return None
     return bytes(content)
 
 
-def _seeds_session(content: bytes) -> date:
-    return SeedBlock.decode(content).session
+def _seeds_session(content: bytes, _session: date) -> tuple[date, bool]:
+    return SeedBlock.decode(content).session, False
 
 
-def _baseline_session(content: bytes) -> date:
-    return BaselineBlock.decode(content).session
+def _baseline_session(content: bytes, session: date) -> tuple[date, bool]:
+    """Return which session a baseline is for, and whether it may stand in for that of a later one."""
+    block = BaselineBlock.decode(content)
+    if not block_flags(block, session):
+        return block.session, False
+    table, kinds = load_session_table(), []
+    for day in (block.session, session):
+        covered = table.is_covered(_JUDGED, day) and table.is_session(_JUDGED, day)
+        kinds.append(table.session_type(_JUDGED, day) if covered else None)
+    return block.session, kinds[0] is not None and kinds[0] is kinds[1]
 
 
 _CURRENT = {

@@ -65,7 +65,7 @@ def check_baseline(baseline: BaselineFacts | None, hours: MarketHours) -> Findin
         return Finding("baseline", hours.ignorance, f"{says}; how old that is cannot be told", None, figures)
     if not baseline.sessions_since:
         return Finding("baseline", Level.GREEN, says, None, figures)
-    says += f": {baseline.sessions_since} sessions old, it is not announced and relative volume is null"
+    says += f": {baseline.sessions_since} sessions old; what uses it is marked as stale, and null after a week"
     return Finding("baseline", hours.ignorance, says, advice if hours.ignorance else None, figures)
 
 

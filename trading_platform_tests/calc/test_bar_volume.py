@@ -1,5 +1,6 @@
 """Volume fields of the pass: equal, to the bit, to those that `rvol` computes from the same bars."""
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -15,7 +16,8 @@ from trading_platform.batch.reference import stored_day
 from trading_platform.batch.snapshots import snapshots_of_bars
 from trading_platform.calc.relative_volume import FIELD_NAMES, VixRegime, VolumeFlag, unknown_days
 from trading_platform.calc.session_pass import SessionPass
-from trading_platform.calc.volume_baseline import BaselineBlock, UsualDay
+from trading_platform.calc.volume_baseline import BaselineBlock, UsualDay, baseline_version
+from trading_platform.errors import EngineError
 from trading_platform.market.clock import IST
 from trading_platform.market.corporate_actions import CorporateActions
 from trading_platform.market.sessions import SessionClass, load_session_table
@@ -242,6 +244,18 @@ def test_without_a_block_every_field_is_null_and_says_so() -> None:
     for name in (*FIELD_NAMES, "rvol_adjusted", "surprise_z"):
         assert np.isnan(bare.indicators[name]).all(), name
     assert set(bare.indicators["volume_flags"].tolist()) == {int(VolumeFlag.NO_BASELINE)}
+
+
+def test_yesterdays_block_is_used_and_marked() -> None:
+    whole = baselines()
+    old = dataclasses.replace(whole.block, session=DAYS[-2]).encode()
+    fresh, stale = (session(content).run().indicators for content in (whole.content, old))
+    np.testing.assert_array_equal(stale["rvol_cum"], fresh["rvol_cum"])
+    mark = int(VolumeFlag.STALE_BASELINE)
+    assert (stale["volume_flags"] == fresh["volume_flags"] | mark).all()
+    assert set(stale["baseline_version"].tolist()) == {baseline_version(old)}
+    with pytest.raises(EngineError, match="names baseline of 2026-07-"):
+        session(dataclasses.replace(whole.block, session=DAYS[0]).encode()).run()
 
 
 def test_a_block_of_bars_alone_gives_bars_alone() -> None:

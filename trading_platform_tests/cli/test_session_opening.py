@@ -61,7 +61,12 @@ def test_without_redis_there_are_no_seeds_and_no_baseline() -> None:
 
 @pytest.mark.parametrize(
     ("block", "says"),
-    [(None, "lost the content"), (b"junk", "cannot be read"), (baseline(date(2026, 7, 29)), "is for 2026-07-29")],
+    [
+        (None, "lost the content"),
+        (b"junk", "cannot be read"),
+        (baseline(date(2026, 7, 31)), "is for 2026-07-31"),
+        (baseline(date(2026, 7, 21)), "is for 2026-07-21"),
+    ],
 )
 def test_a_block_that_is_not_this_sessions_is_named(block: bytes | None, says: str) -> None:
     said: list[str] = []
@@ -69,3 +74,13 @@ def test_a_block_that_is_not_this_sessions_is_named(block: bytes | None, says: s
     assert current_hash(client, "k1", "baseline") == "abc"
     assert current_block(client, "k1", "baseline", SESSION, said.append) is None
     assert says in said[0]
+
+
+def test_the_baseline_of_the_session_before_stands_in_and_that_is_said() -> None:
+    said: list[str] = []
+    block = baseline(date(2026, 7, 29))
+    assert current_block(holding(block), "k1", "baseline", SESSION, said.append) == block
+    assert "marked as stale" in said[0]
+    # the closing auction began on 2026-08-03: days before it are of another kind
+    assert current_block(holding(baseline(SESSION)), "k1", "baseline", date(2026, 8, 3), said.append) is None
+    assert "is for 2026-07-30" in said[1]
