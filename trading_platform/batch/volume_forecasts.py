@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trading_platform.batch.volume_files import VolumeGrid
 from trading_platform.calc.volume import models
+from trading_platform.calc.volume.bands import QUANTILES
 from trading_platform.calc.volume.scores import (
     absolute_log_errors,
     absolute_percentage_errors,
@@ -77,9 +78,10 @@ def forecasts_by_horizon(run: Run, model: str) -> Iterator[tuple[str, Cube, Cube
 
 
 def forecast_rows(run: Run) -> pl.DataFrame:
-    """Return every forecast: symbol, session, bin, model, horizon, as_of_bin, forecast, actual.
+    """Return every forecast: symbol, session, bin, model, horizon, as_of_bin, forecast, actual, mean and quantiles.
 
-    `bin` is null at the end of day, `as_of_bin` (the first bin that was not known) null elsewhere.
+    `bin` is null at the end of day, `as_of_bin` (the first bin that was not known) null elsewhere. Only what is
+    published has `expected_mean` and quantiles.
     """
     parts = [
         _rows(run, model, horizon, forecast, actual)
@@ -106,11 +108,43 @@ def _rows(run: Run, model: str, horizon: str, forecast: Cube, actual: Cube) -> p
             "forecast": forecast[symbol, session, bin_],
             "actual": actual[symbol, session, bin_],
         }
-    )
+    ).with_columns(**_bands(run, model, horizon, (symbol, session, bin_)))
 
 
-def report_of(run: Run) -> dict[str, Any]:
-    """Return the scores of each wanted model, and all that could not be forecast with its reason."""
+BAND_COLUMNS = ("expected_mean", *(f"q{round(100 * share)}" for share in QUANTILES))
+
+
+def _bands(run: Run, model: str, horizon: str, at: tuple[NDArray[np.intp], ...]) -> dict[str, pl.Series]:
+    """Return mean and quantiles of the forecasts that stand at these places, null for a model that has none."""
+    if model != models.PUBLISHED:
+        return {name: pl.Series([None], dtype=pl.Float64).new_from_index(0, len(at[0])) for name in BAND_COLUMNS}
+    part = "rest" if horizon == END_OF_DAY else horizon
+    symbol, session, bin_ = at
+    factors = np.full((len(BAND_COLUMNS), len(symbol)), np.nan)
+    for sessions, bands in run.walk.bands[part]:
+        here = (session >= sessions.start) & (session < sessions.stop)
+        place = (symbol[here], bin_[here])
+        factors[:, here] = np.vstack([bands.mean[place], bands.quantiles[:, *place]])
+    expected = getattr(run.walk.forecasts[model], part)[at]
+    traded = np.nan_to_num(run.actual)
+    before = np.cumsum(traded, axis=2)[at] - traded[at] if horizon == END_OF_DAY else 0.0
+    values = before + expected * factors
+    return {name: pl.Series(values[row]).fill_nan(None) for row, name in enumerate(BAND_COLUMNS)}
+
+
+def coverage(rows: pl.DataFrame) -> dict[str, dict[str, float | None]]:
+    """Return by horizon which share of what came was below each quantile of what is published."""
+    found = rows.filter(model=models.PUBLISHED)
+    shares = [(pl.col("actual") < pl.col(name)).mean().alias(name) for name in BAND_COLUMNS[1:]]
+    by_horizon = found.group_by("horizon").agg(*shares).sort("horizon")
+    return {row.pop("horizon"): row for row in by_horizon.to_dicts()}
+
+
+def report_of(run: Run, rows: pl.DataFrame) -> dict[str, Any]:
+    """Return the scores of each wanted model, and all that could not be forecast with its reason.
+
+    `rows` are the run's `forecast_rows`.
+    """
     told = {model: _scores(run, model) for model in run.wanted}
     return {
         "input": {
@@ -128,6 +162,7 @@ def report_of(run: Run) -> dict[str, Any]:
             {"rest": END_OF_DAY}.get(horizon, horizon): round(float(mask.mean()), 4) if mask.size else None
             for horizon, mask in run.walk.by_panel.items()
         },
+        "published_below_quantile": coverage(rows),
         "not_forecast": not_forecast(run),
         "short_sessions": short_sessions(run),
         "set_aside": _set_aside(run.grid.rejected),

@@ -38,7 +38,8 @@ def forecast(
 
     Horizons: one_bin uses all bins before of all symbols, day_ahead the sessions before, eod is the volume of the day
     as of a bin (the first one that is not known). What is forecast is the median. `published` is what the engine would
-    publish. MAPE rewards forecasting low: look at the bias, the mean of ln(forecast / actual), beside it.
+    publish; beside it stand its mean and quantiles, from errors of sessions before. MAPE rewards forecasting low: look
+    at the bias, the mean of ln(forecast / actual), beside it.
 
     Bins without volume have no logarithm: they teach the logarithmic models nothing and count in wMAPE only. A session
     with fewer bins than most (half a day) is forecast bin by bin, its end of day is not.
@@ -53,10 +54,11 @@ def forecast(
         _refuse_outputs(volume, report, forecasts)
         grid = read_volumes(volume)
         run = run_forecasts(grid, wanted, train_sessions=train_sessions, refit_every=refit_every, tell=_tell)
-        told = report_of(run)
+        rows = forecast_rows(run)
+        told = report_of(run, rows)
         write_output(report, orjson.dumps(told, option=orjson.OPT_INDENT_2))
         if forecasts is not None:
-            write_output(forecasts, parquet_bytes(forecast_rows(run)))
+            write_output(forecasts, parquet_bytes(rows))
     except PlatformError as error:
         say(f"error: {error}", error=True)
         raise typer.Exit(_UNUSABLE) from None

@@ -5,7 +5,7 @@ import polars as pl
 
 from trading_platform.batch.volume_files import VolumeGrid
 from trading_platform.batch.volume_forecasts import Run, forecast_rows, not_forecast, report_of, run_forecasts
-from trading_platform.calc.volume.models import KALMAN, MEDIAN, RM20
+from trading_platform.calc.volume.models import KALMAN, MEDIAN, PUBLISHED, RM20
 from trading_platform_tests.calc.volume.made import made_volumes
 
 SESSIONS, BINS = 20, 4
@@ -53,11 +53,14 @@ def test_what_cannot_be_forecast_is_named() -> None:
 def test_a_short_session_is_forecast_bin_by_bin_and_has_no_end_of_day() -> None:
     rows = forecast_rows(_run()).filter(pl.col("session") == 118)
     assert set(rows["horizon"]) == {"one_bin", "day_ahead"}
-    assert report_of(_run())["short_sessions"] == [{"session": "118", "bins": 2, "reason": "short session"}]
+    assert report_of(_run(), forecast_rows(_run()))["short_sessions"] == [
+        {"session": "118", "bins": 2, "reason": "short session"}
+    ]
 
 
 def test_the_report_scores_what_the_rows_hold() -> None:
-    told, rows = report_of(_run()), forecast_rows(_run())
+    rows = forecast_rows(_run())
+    told = report_of(_run(), rows)
     part = rows.filter(model=KALMAN, horizon="one_bin", symbol="A")
     ratio = part["forecast"] / part["actual"]
     figures = told["models"][KALMAN]["one_bin"]["symbols"]["A"]
@@ -66,3 +69,20 @@ def test_the_report_scores_what_the_rows_hold() -> None:
     assert set(told["models"][KALMAN]["one_bin"]["difference"]) == {"rm20", "geometric"}
     assert told["models"][KALMAN]["one_bin"]["difference"]["rm20"]["mape"]["resamples"] == 2000
     assert set(told["models"][KALMAN]["eod"]) == {"1", "2", "3", "9"}
+
+
+def test_what_is_published_has_a_mean_and_quantiles_in_order() -> None:
+    volume = made_volumes(6, 40, BINS)
+    rejected = pl.DataFrame(schema={"row": pl.UInt32, "symbol": pl.String, "session": pl.Int64, "reason": pl.String})
+    grid = VolumeGrid(list("ABCDEF"), list(range(40)), list(range(BINS)), volume, rejected, None)
+    run = run_forecasts(grid, (RM20, PUBLISHED), train_sessions=24, refit_every=4)
+    rows = forecast_rows(run)
+    assert rows.filter(model=RM20)["expected_mean"].null_count() == rows.filter(model=RM20).height
+    told = rows.filter(model=PUBLISHED)
+    assert told.null_count().select("expected_mean", "q10", "q25", "q75", "q90").row(0) == (0, 0, 0, 0, 0)
+    assert (told["q10"] < told["q25"]).all()
+    assert (told["q75"] < told["q90"]).all()
+    assert told.filter(horizon="one_bin").select((pl.col("expected_mean") > pl.col("forecast")).mean()).item() > 0.9
+    below = report_of(run, rows)["published_below_quantile"]
+    assert set(below) == {"one_bin", "day_ahead", "eod"}
+    np.testing.assert_allclose([below["one_bin"][name] for name in ("q10", "q90")], [0.1, 0.9], atol=0.06)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading_platform.calc.volume import models
+from trading_platform.calc.volume.bands import Bands, bands_of
 from trading_platform.calc.volume.kalman_filter import PARAMETERS
 from trading_platform.calc.volume.models import Cube, Fits, Forecasts, Past, logs_of
 
@@ -19,6 +20,8 @@ Mask = NDArray[np.bool_]
 
 PRIOR_SESSIONS = 10
 """What is better for all symbols counts for one like so many sessions of its own."""
+BAND_SESSIONS = 60
+"""Sessions before a fit whose errors make the bands: where none was forecast yet, the last third of the training."""
 HORIZONS = ("one_bin", "day_ahead", "rest")
 
 _SIMPLE: dict[str, Callable[[Past], Forecasts]] = {
@@ -45,6 +48,8 @@ class Walk:
     begins: NDArray[np.intp]
     forecasts: dict[str, Forecasts]
     by_panel: dict[str, Mask]
+    bands: dict[str, list[tuple[slice, Bands]]]
+    """Of `published`, by horizon: the sessions (from `first` on) between two fits, and their bands."""
 
 
 def first_forecasts(volume: Cube, train_sessions: int) -> NDArray[np.intp]:
@@ -92,10 +97,10 @@ def walk_forward(
             choice.choose(slice(begin - first, end - first))
             choice.learn(made, rows, slice(begin, end))
         tell(end - first, sessions - first)
-    by_panel = {} if choice is None else choice.by_panel
+    told = (choice.by_panel, choice.bands) if choice is not None else ({}, {})
     if choice is not None:
-        found[models.PUBLISHED] = _published(found, by_panel)
-    return Walk(first, begins, {name: found[name] for name in models.MODELS if name in wanted}, by_panel)
+        found[models.PUBLISHED] = _published(found, choice.by_panel)
+    return Walk(first, begins, {name: found[name] for name in models.MODELS if name in wanted}, *told)
 
 
 def _needed(wanted: Sequence[str]) -> list[str]:
@@ -122,7 +127,7 @@ def _published(found: dict[str, Forecasts], by_panel: dict[str, Mask]) -> Foreca
 
 
 class Choice:
-    """Which of two models was better so far, by symbol and horizon."""
+    """Which of two models was better so far, by symbol and horizon, and how far off it was."""
 
     def __init__(self, volume: Cube, begins: NDArray[np.intp]) -> None:
         symbols, sessions, bins = volume.shape
@@ -132,6 +137,12 @@ class Choice:
         behind = sessions - int(begins.min(initial=sessions))
         self.by_panel = {horizon: np.zeros((symbols, behind), np.bool_) for horizon in HORIZONS}
         self.judged = np.zeros(symbols, np.bool_)
+        self.bands: dict[str, list[tuple[slice, Bands]]] = {horizon: [] for horizon in HORIZONS}
+        self.errors = {
+            (name, horizon): np.full(volume.shape, np.nan, np.float32)
+            for name in (models.PANEL, models.KALMAN_ROBUST)
+            for horizon in HORIZONS
+        }
 
     def learn_early(self, past: Past, rows: NDArray[np.intp]) -> None:
         """Judge symbols that begin now on the last third of what they are fitted on, fitted on the rest of it."""
@@ -154,24 +165,33 @@ class Choice:
         counted = np.ones(len(rows), np.bool_) if new is None else new
         for horizon in HORIZONS:
             alone, with_panel = (
-                _log_error(getattr(made[name], horizon), targets[horizon])
+                np.where(counted[:, None, None], _log_ratio(targets[horizon], getattr(made[name], horizon)), np.nan)
                 for name in (models.KALMAN_ROBUST, models.PANEL)
             )
-            gain = np.where(counted[:, None, None], alone - with_panel, np.nan)
+            gain = np.abs(alone) - np.abs(with_panel)
+            for name, errors in ((models.KALMAN_ROBUST, alone), (models.PANEL, with_panel)):
+                kept = self.errors[name, horizon]
+                kept[rows, sessions] = np.where(np.isnan(errors), kept[rows, sessions], errors)
             self.won[horizon][rows] += np.nansum(gain, axis=(1, 2))
             self.count[horizon][rows] += np.sum(~np.isnan(gain), axis=(1, 2))
 
     def choose(self, sessions: slice) -> None:
-        """Write for these sessions, counted from the first forecast, whether the panel is published."""
+        """Write for these sessions, counted from the first forecast, whether the panel is published, and bands."""
         for horizon in HORIZONS:
             won, count = self.won[horizon], self.count[horizon]
             overall = won.sum() / max(count.sum(), 1.0)
-            self.by_panel[horizon][:, sessions] = (won + PRIOR_SESSIONS * self.bins * overall > 0.0)[:, None]
+            by_panel = won + PRIOR_SESSIONS * self.bins * overall > 0.0
+            self.by_panel[horizon][:, sessions] = by_panel[:, None]
+            begin = self.volume.shape[1] - self.by_panel[horizon].shape[1] + sessions.start
+            recent = slice(max(begin - BAND_SESSIONS, 0), begin)
+            panel, alone = (self.errors[name, horizon][:, recent] for name in (models.PANEL, models.KALMAN_ROBUST))
+            chosen = np.where(by_panel[:, None, None], panel, alone)
+            self.bands[horizon].append((sessions, bands_of(chosen)))
 
 
-def _log_error(forecast: Cube, actual: Cube) -> Cube:
+def _log_ratio(actual: Cube, forecast: Cube) -> Cube:
     told = (forecast > 0.0) & (actual > 0.0)
-    return np.where(told, np.abs(np.log(np.where(told, forecast, 1.0) / np.where(told, actual, 1.0))), np.nan)
+    return np.where(told, np.log(np.where(told, actual, 1.0) / np.where(told, forecast, 1.0)), np.nan)
 
 
 def _rest_of(volume: Cube) -> Cube:
