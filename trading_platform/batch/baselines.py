@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from trading_platform.batch.day_averages import NO_AVERAGES
 from trading_platform.batch.reference import stored_day, with_tokens
 from trading_platform.batch.volume_cubes import last_minute_of, span_of, volume_cube
 from trading_platform.calc.relative_volume import DAY_NAMES, TRADINGVIEW_MINUTES
@@ -71,11 +72,12 @@ def volume_baselines(
     wanted: dict[SessionClass, list[date]],
     min_sessions: int,
     actions: CorporateActions | None = None,
+    averages: pl.DataFrame = NO_AVERAGES,
 ) -> Baselines:
     """Return what is usual over past sessions, for today's tokens.
 
     `bars` are rows of `minute_bars`; of each instrument only sessions that its own class wants are used. Without
-    `actions` those that are shipped adjust past volumes.
+    `actions` those that are shipped adjust past volumes. `averages` are of `day_averages`, for the rows alone.
     """
     actions = load_corporate_actions() if actions is None else actions
     named = _of_wanted_sessions(with_tokens(bars, instruments), instruments, session, wanted)
@@ -93,9 +95,8 @@ def volume_baselines(
     content = block.encode()
     rows = pl.concat([_rows(usual, tokens, interval, first_minute) for interval in INTERVALS])
     version = pl.lit(content_hash(content)[:16]).alias("baseline_version")
-    return Baselines(
-        block, content, rows.join(known, on="token", how="left").with_columns(version, session=pl.lit(session))
-    )
+    named_rows = rows.join(known, on="token", how="left").join(averages, on="token", how="left")
+    return Baselines(block, content, named_rows.with_columns(version, session=pl.lit(session)))
 
 
 def _of_wanted_sessions(

@@ -5,7 +5,9 @@ import dagster as dg
 from trading_platform.batch.bars import history
 from trading_platform.batch.baselines import sessions_wanted
 from trading_platform.batch.baselines import volume_baselines as baselines_of
+from trading_platform.batch.day_averages import day_averages
 from trading_platform.batch.plots import volume_curve
+from trading_platform.market.corporate_actions import load_corporate_actions
 from trading_platform.market.sessions import load_session_table
 from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_reference import instruments
@@ -42,12 +44,15 @@ def volume_baselines(
     bars, used, missing = history(store, sorted({day for days in wanted.values() for day in days}))
     if missing:
         context.log.warning("minute_bars holds nothing of %s; the baselines do without", dates(missing))
+    listed, actions = store.read_sessions(INSTRUMENTS.name, [session]), load_corporate_actions()
     made = baselines_of(
         bars,
-        store.read_sessions(INSTRUMENTS.name, [session]),
+        listed,
         session=session,
         wanted=wanted,
         min_sessions=calculation.baseline_min_sessions,
+        actions=actions,
+        averages=day_averages(store, listed, load_session_table(), session, actions),
     )
     rows = store.write_session(VOLUME_BASELINES.name, session, made.rows)
     sha256 = redis_manager.store().publish_block("baseline", made.content)

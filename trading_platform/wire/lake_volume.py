@@ -26,6 +26,11 @@ VOLUME_BASELINES = Table(
         Column("prior_volume", pl.Float64, "Volume that the factor weighs against what was traded."),
         Column("day_sessions", pl.Int32, "Past sessions that the day's numbers come from."),
         Column("history_flags", pl.Int64, "Quality bits of the past, as in volume_flags."),
+        Column("avg_volume_20", pl.Float64, "Mean day volume of the last 20 sessions; null with fewer."),
+        Column("avg_volume_55", pl.Float64, "Mean day volume of the last 55 sessions; null with fewer."),
+        Column("avg_price_20", pl.Float64, "Mean last price of the last 20 sessions; null with fewer."),
+        Column("avg_price_55", pl.Float64, "Mean last price of the last 55 sessions; null with fewer."),
+        Column("turtle_ready", pl.Boolean, "Whether the means over 55 sessions are known."),
     ),
 )
 
