@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from trading_platform.calc.pass_layout import CLOSED_VOLUME, DAY_VOLUME, BarFlag
+from trading_platform.calc.pass_layout import CLOSED_VOLUME, DAY_VOLUME, TRADED, BarFlag
 from trading_platform.errors import BlockFormatError, EngineError
 from trading_platform.wire.candle_block import Candle, CandleBlock, Window
 from trading_platform.wire.journal_records import ControlType
@@ -89,6 +89,11 @@ def unaccounted(result: Result, token: int = CASH) -> float:
     index = result.state.memory.tokens.tolist().index(token)
     elsewhere = sum(result.counters[name] for name in ("late_volume", "outside_volume", "snapshot_volume"))
     day = result.state.memory.state[index, DAY_VOLUME]
+    # what relative volume takes for traded is what stands in bars; a snapshot holds what came before it, candles too
+    snapshot = result.counters["snapshot_volume"]
+    bars_since = sum(float(row["volume"]) for row in result.last(token).values() if not int(row["flags"]) & RECONCILED)
+    traded = snapshot + bars_since if snapshot else in_bars(result, token)
+    assert result.state.memory.state[index, TRADED] == traded
     return float(in_bars(result, token) + elsewhere - result.counters["reconciled_volume"] - day)
 
 
@@ -548,6 +553,8 @@ def test_after_reconciliation_bars_are_those_of_the_exchange(made: Made, at_once
     elsewhere = sum(result.counters[name] for name in ("late_volume", "outside_volume", "snapshot_volume"))
     index = result.state.memory.tokens.tolist().index(CASH)
     placed = result.state.memory.state[index, CLOSED_VOLUME]
+    traded = result.state.memory.state[index, TRADED]
+    assert np.nan_to_num(traded) == in_bars(result) + result.counters["snapshot_volume"]
     assert in_bars(result) + elsewhere - result.counters["reconciled_volume"] == placed
 
 
