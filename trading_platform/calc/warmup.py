@@ -4,9 +4,11 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS, indicators_scan
 from trading_platform.calc.session_pass import SessionPass
+from trading_platform.calc.volume.walk_forward import walk_forward
 from trading_platform.calc.volume_profile import point_of_control, profile_scan, value_area
 from trading_platform.market.clock import to_ns
 from trading_platform.market.instruments import InstrumentDay
@@ -54,6 +56,8 @@ def warm_up(settings: bytes) -> int:
     ]
     raw = b"".join(encode_record(k + 1, at, kind, body) for k, (kind, body, at) in enumerate(bodies))
     produced = SessionPass(_SESSION, contents.__getitem__).feed(scan_records(raw).records)
+    volume: NDArray[np.float64] = np.fmod(np.arange(96.0), 7.0).reshape(2, 12, 4) + 1.0
+    walk_forward(volume, 10, 2)
     line = np.ones(4)
     indicators_scan(np.zeros(INDICATOR_FIELDS), line, line, line)
     whole = np.zeros(1, np.int64)
