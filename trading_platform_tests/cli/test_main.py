@@ -18,6 +18,7 @@ NOTHING_TO_REPORT = {
     "demo": "a show for people",
     "engine": "a service; `health --json` says how it is",
     "feed": "a service; `health --json` says how it is",
+    "forecast": "`--report` is JSON",
     "init": "a line for the shell",
     "logs": "the text of the processes",
     "restart": "`status --json` says what came of it",
