@@ -1,4 +1,4 @@
-"""What holds for all tests: no example is judged by how long a busy machine took for it, and the longest begin first."""
+"""What holds for all tests: no example is judged by how long a busy machine took for it; the longest begin first."""
 
 import pytest
 from hypothesis import settings
