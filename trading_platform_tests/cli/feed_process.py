@@ -106,6 +106,11 @@ def _run(target: Callable[..., None], log: Path, environment: dict[str, str], re
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    # the server of forks keeps what was set when it began, by whichever test came first
+    for name in [
+        one for one in os.environ if one.startswith(("TP_", "DAGSTER_", "REDIS_URL")) and one != "TP_JIT_CACHE"
+    ]:
+        del os.environ[name]
     os.environ.update(environment)
     for number in (FILL_DISK, FREE_DISK):
         signal.signal(number, _limit_files)
