@@ -1,9 +1,24 @@
-"""What commands that read bar files say about them on stderr: the indices found, and the rows that were set aside."""
+"""How commands read bar files, and what they say about them on stderr: indices found, rows that were set aside."""
 
-from trading_platform.batch.bar_files import BarInput
+from collections.abc import Sequence
+from pathlib import Path
+
+from trading_platform.batch.bar_files import BarInput, read_bars
 from trading_platform.cli.console import say
+from trading_platform.errors import BadFileError
+from trading_platform.market.sessions import SessionTable
 
 _SHOWN_ROWS = 20
+
+
+def usable_bars(bars: Path, indices: Sequence[str] | None, table: SessionTable) -> BarInput:
+    """Read a file or folder of minute bars, telling what it holds; raise BadFileError when none can be used."""
+    found = read_bars(bars, indices=list(indices or ()), table=table)
+    tell_indices(found)
+    tell_rejected(found)
+    if found.bars.is_empty():
+        raise BadFileError(f"{bars} holds no bar that can be used ({len(found.rejected)} rows are broken)")
+    return found
 
 
 def tell_indices(found: BarInput) -> None:

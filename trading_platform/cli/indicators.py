@@ -6,12 +6,11 @@ from typing import Annotated
 import orjson
 import typer
 
-from trading_platform.batch.bar_files import read_bars
 from trading_platform.batch.file_indicators import INTERVALS, indicators_of_bars, minutes_of
-from trading_platform.cli.bar_report import tell_indices, tell_rejected
+from trading_platform.cli.bar_report import usable_bars
 from trading_platform.cli.console import say
 from trading_platform.cli.output_files import refuse_output, write_table
-from trading_platform.errors import BadFileError, PlatformError
+from trading_platform.errors import PlatformError
 from trading_platform.market.sessions import load_session_table
 
 _UNUSABLE = 2
@@ -46,11 +45,7 @@ def indicators(
     try:
         minutes = minutes_of(interval)
         refuse_output(bars, out)
-        found = read_bars(bars, indices=index or [], table=load_session_table())
-        tell_indices(found)
-        tell_rejected(found)
-        if found.bars.is_empty():
-            raise BadFileError(f"{bars} holds no bar that can be used ({len(found.rejected)} rows are broken)")
+        found = usable_bars(bars, index, load_session_table())
         rows = indicators_of_bars(found.bars, minutes)
         write_table(out, rows)
     except PlatformError as error:

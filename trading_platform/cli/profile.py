@@ -7,10 +7,9 @@ import orjson
 import polars as pl
 import typer
 
-from trading_platform.batch.bar_files import read_bars
 from trading_platform.batch.corporate_actions import read_corporate_actions
 from trading_platform.batch.file_profiles import profiles_of_bars
-from trading_platform.cli.bar_report import tell_indices, tell_rejected
+from trading_platform.cli.bar_report import usable_bars
 from trading_platform.cli.console import say
 from trading_platform.cli.output_files import refuse_output, write_table
 from trading_platform.errors import BadFileError, PlatformError
@@ -59,11 +58,7 @@ def profile(
         if tick_size is not None and not 0.0001 <= tick_size < float("inf"):
             raise BadFileError(f"--tick-size {tick_size:g} is no step of a price; give 0.0001 or more")
         table = load_session_table()
-        found = read_bars(bars, indices=index or [], table=table)
-        tell_indices(found)
-        tell_rejected(found)
-        if found.bars.is_empty():
-            raise BadFileError(f"{bars} holds no bar that can be used ({len(found.rejected)} rows are broken)")
+        found = usable_bars(bars, index, table)
         known = load_corporate_actions() if actions is None else read_corporate_actions(actions)
         rows = profiles_of_bars(found.bars, table, found.indices, actions=known, tick_size=tick_size)
         write_table(out, rows if out.suffix == ".parquet" else _flat(rows))

@@ -7,13 +7,13 @@ import orjson
 import polars as pl
 import typer
 
-from trading_platform.batch.bar_files import BarInput, read_bars
+from trading_platform.batch.bar_files import BarInput
 from trading_platform.batch.corporate_actions import read_corporate_actions
 from trading_platform.batch.file_volume import volume_of_bars
-from trading_platform.cli.bar_report import tell_indices, tell_rejected
+from trading_platform.cli.bar_report import usable_bars
 from trading_platform.cli.console import say
 from trading_platform.cli.output_files import refuse_output, write_table
-from trading_platform.errors import BadFileError, PlatformError
+from trading_platform.errors import PlatformError
 from trading_platform.market.corporate_actions import load_corporate_actions
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import settings_without_login
@@ -57,11 +57,7 @@ def rvol(
         refuse_output(bars, out)
         calculation = settings_without_login().calculation
         table = load_session_table()
-        found = read_bars(bars, indices=index or [], table=table)
-        tell_indices(found)
-        tell_rejected(found)
-        if found.bars.is_empty():
-            raise BadFileError(f"{bars} holds no bar that can be used ({len(found.rejected)} rows are broken)")
+        found = usable_bars(bars, index, table)
         rows = volume_of_bars(
             found.bars,
             table,
