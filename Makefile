@@ -1,6 +1,7 @@
 # Everything that a person or a machine does with a checkout. `make help` lists it.
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 # the newest supported interpreter that is there, unless PYTHON names one
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v >/dev/null 2>&1 && python$$v -c 'import venv, ensurepip' 2>/dev/null && { echo python$$v; break; }; done || true)
@@ -18,7 +19,7 @@ help:  ## list the targets
 
 setup: $(READY)  ## create .venv, install pinned dependencies, compile the kernels
 
-$(READY): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; run: make PYTHON=/path/to/python3.11 setup"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
@@ -26,15 +27,18 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r requirements.lock
 	@# the build back end warns of the folder of our own name, which is meant
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(INSTALLED)
+
+$(READY): $(INSTALLED)
 	$(BIN)/trading-platform warmup
 	@touch $(READY)
 
 demo: setup  ## trade a session through everything and open the Dagster UI; ARGS=--once ends by itself
 	$(BIN)/trading-platform demo $(ARGS)
 
-test: setup  ## format, lint, types, import contracts, docs, all tests
-	@# one core compiles kernels with bounds checks meanwhile
-	$(MAKE) --jobs=2 --output-sync=target checked format lint types contracts docs
+test: $(INSTALLED)  ## format, lint, types, import contracts, docs, all tests
+	@# kernels are compiled as they are used and with bounds checks, each on a core, before what takes less
+	$(MAKE) --jobs=2 --output-sync=target setup checked format lint types contracts docs
 	$(MAKE) bounds unit
 
 format:
@@ -54,7 +58,7 @@ bounds: checked
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(PROCESSES) trading_platform_tests/calc trading_platform_tests/wire
 
 # compiled once, before all processes of pytest want the same kernels
-checked:
+checked: $(INSTALLED)
 	NUMBA_BOUNDSCHECK=1 $(BIN)/trading-platform warmup
 
 unit:

@@ -70,7 +70,8 @@ class Place:
 
     def process(self, *options: str, **variables: str) -> "subprocess.Popen[str]":
         known = {"PATH": "/usr/bin:/bin", "TP_DATA_DIR": str(self.folder), "TP_SHARD": SHARD}
-        given = {"TP_STATE_EVERY_SECONDS": "0.05", "HOME": str(Path.home()), **variables}
+        compiled = {name: os.environ[name] for name in ("TP_JIT_CACHE",) if name in os.environ}
+        given = {"TP_STATE_EVERY_SECONDS": "0.05", "HOME": str(Path.home()), **compiled, **variables}
         process = subprocess.Popen(
             [sys.executable, "-m", "trading_platform", "engine", *options],
             env={**known, **given},
