@@ -23,6 +23,7 @@ PROVEN_ELSEWHERE = {
     "definitions.py": "test_definitions.py",
     "settings.py": "test_settings.py",
     "redaction.py": "test_settings.py",
+    "calc/live_forecast.py": "calc/test_volume_baseline.py",
     # proven as the platform that they start, show and stop
     "cli/stop.py": "cli/test_start.py",
     "cli/status.py": "cli/test_start.py",

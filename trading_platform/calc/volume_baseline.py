@@ -1,8 +1,9 @@
 """What volume is normal for an instrument at this minute of the day, and how that is handed to the engine.
 
-One versioned block: the medians that relative volume divides by, the curves of a day, and what is usual of the whole
-day (`calc/volume_history.py` makes them). Blocks of version 1 hold only the medians of bars and are read so that
-journals that name one can be replayed: all that follows from the rest of the day is null then.
+One versioned block: the medians that relative volume divides by, as the model forecasts them the evening before, what
+the model needs to go on from there bar by bar (`calc/live_forecast.py`), the curves of a day, and what is usual of the
+whole day (`calc/volume_history.py`). Blocks of version 1 hold only the medians of bars, those of version 2 no model:
+they are read so that journals that name one can be replayed, and all that follows from what they lack is null then.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,13 +13,15 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from trading_platform.calc.live_forecast import LIVE_FIELDS
 from trading_platform.calc.relative_volume import DAY_FIELDS, TRADINGVIEW_MINUTES, VolumeFlag, unknown_days
+from trading_platform.calc.volume.models import PUBLISHED
 from trading_platform.errors import BlockFormatError
 from trading_platform.wire.blocks import content_hash, decode_block, encode_block, version_number
 
-KIND, VERSION = "volume_baseline", 2
-BARS_ONLY = 1
-"""Version of blocks that hold the medians of bars and nothing else."""
+KIND, VERSION = "volume_baseline", 3
+BARS_ONLY, NO_MODEL = 1, 2
+"""Versions of blocks that hold the medians of bars and nothing else, and of those that hold all but the model."""
 INTERVALS = (1, 5)
 """Bar lengths in minutes that have a baseline."""
 
@@ -44,7 +47,8 @@ class BaselineBlock:
     """The baselines of one session: for each interval, expected volume by instrument and minute-of-day bucket.
 
     `expected[interval]` has shape (instruments, buckets); bucket b covers the bar that starts `first_minute +
-    b * interval` minutes after midnight IST. NaN where unknown. `usual` is None in a block of bars only.
+    b * interval` minutes after midnight IST. NaN where unknown. `usual` is None in a block of bars only, `live`
+    (instruments, LIVE_FIELDS of calc.live_forecast, by interval; NaN without a filter) in blocks before the model.
     """
 
     session: date
@@ -53,6 +57,14 @@ class BaselineBlock:
     expected: dict[int, NDArray[np.float64]]
     sessions_used: tuple[date, ...]
     usual: UsualDay | None = None
+    live: dict[int, NDArray[np.float64]] | None = None
+
+    @property
+    def version(self) -> int:
+        """Return the version of the layout that holds all of it."""
+        if self.usual is None:
+            return BARS_ONLY
+        return NO_MODEL if self.live is None else VERSION
 
     def encode(self) -> bytes:
         """Write the block; its sha256 is the version that every row carries."""
@@ -61,18 +73,21 @@ class BaselineBlock:
             arrays[f"expected_{interval}"] = self.expected[interval].astype("<f8")
         if self.usual is not None:
             arrays |= {name: getattr(self.usual, name).astype("<f8") for name in _USUAL}
+        if self.version == VERSION and self.live is not None:
+            arrays |= {f"live_{interval}": self.live[interval].astype("<f8") for interval in INTERVALS}
         meta = {
             "session": self.session.isoformat(),
             "first_minute": self.first_minute,
             "sessions_used": [session.isoformat() for session in self.sessions_used],
-            "model": "median",
+            "model": PUBLISHED if self.version == VERSION else "median",
         }
-        return encode_block(KIND, BARS_ONLY if self.usual is None else VERSION, meta, arrays)
+        return encode_block(KIND, self.version, meta, arrays)
 
     @classmethod
     def decode(cls, content: bytes) -> "BaselineBlock":
         """Read a block; raise BlockFormatError for any other content."""
-        block = decode_block(content, KIND, VERSION, BARS_ONLY)
+        block = decode_block(content, KIND, VERSION, NO_MODEL, BARS_ONLY)
+        modelled = block.version == VERSION
         try:
             read = cls(
                 session=date.fromisoformat(block.meta["session"]),
@@ -81,6 +96,7 @@ class BaselineBlock:
                 expected={interval: block.arrays[f"expected_{interval}"] for interval in INTERVALS},
                 sessions_used=tuple(date.fromisoformat(text) for text in block.meta["sessions_used"]),
                 usual=None if block.version == BARS_ONLY else UsualDay(*(block.arrays[name] for name in _USUAL)),
+                live={interval: block.arrays[f"live_{interval}"] for interval in INTERVALS} if modelled else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BlockFormatError(f"this block does not hold the baselines of a session: {error!r}") from error
@@ -106,6 +122,11 @@ class BaselineBlock:
             for name, width in {**widths, "day": DAY_FIELDS}.items():
                 if getattr(self.usual, name).shape != (len(self.tokens), width):
                     raise BlockFormatError(f"{name} of baselines of {self.session} has another layout: make them again")
+        for interval, live in (self.live or {}).items():
+            if live.shape != (len(self.tokens), LIVE_FIELDS):
+                raise BlockFormatError(
+                    f"live_{interval} of baselines of {self.session} has another layout: make them again"
+                )
 
 
 def baseline_version(content: bytes) -> int:
@@ -151,6 +172,19 @@ def expand_day(block: BaselineBlock, tokens: Sequence[int] | NDArray[np.uint32])
         _levelled(_placed(block, block.usual.tradingview_mean, TRADINGVIEW_MINUTES, tokens)),
         days,
     )
+
+
+def expand_live(block: BaselineBlock, interval: int, tokens: Sequence[int] | NDArray[np.uint32]) -> NDArray[np.float64]:
+    """Return where the filter of these tokens stands at the open, shape (len(tokens), LIVE_FIELDS), NaN without one.
+
+    Raise BlockFormatError for a block that does not fit a day.
+    """
+    block.check()
+    live = np.full((len(tokens), LIVE_FIELDS), np.nan)
+    if block.live is not None:
+        for row, source in _rows(block, tokens):
+            live[row] = block.live[interval][source]
+    return live
 
 
 def _rows(block: BaselineBlock, tokens: Sequence[int] | NDArray[np.uint32]) -> Iterator[tuple[int, int]]:

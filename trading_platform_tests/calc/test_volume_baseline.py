@@ -4,15 +4,18 @@ from datetime import date
 import numpy as np
 import pytest
 
+from trading_platform.calc.live_forecast import LIVE_FIELDS
 from trading_platform.calc.relative_volume import DAY_FIELDS, HISTORY_FLAGS, VolumeFlag
 from trading_platform.calc.volume_baseline import (
     BARS_ONLY,
     KIND,
+    NO_MODEL,
     VERSION,
     BaselineBlock,
     UsualDay,
     baseline_version,
     expand_day,
+    expand_live,
     expand_to_minutes,
 )
 from trading_platform.errors import BlockFormatError
@@ -32,6 +35,7 @@ def block(first_minute: int = 555, width: int = 375, tokens: int = 2) -> Baselin
             random.uniform(1, 9, (tokens, width // 5)).cumsum(axis=1),
             random.uniform(1, 9, (tokens, DAY_FIELDS)),
         ),
+        {interval: random.uniform(1, 9, (tokens, LIVE_FIELDS)) for interval in (1, 5)},
     )
 
 
@@ -41,6 +45,9 @@ def test_a_block_comes_back() -> None:
     assert (back.session, back.first_minute, back.sessions_used) == (made.session, 555, made.sessions_used)
     for interval in (1, 5):
         np.testing.assert_array_equal(back.expected[interval], made.expected[interval])
+        assert back.live is not None
+        assert made.live is not None
+        np.testing.assert_array_equal(back.live[interval], made.live[interval])
     assert made.usual is not None
     assert back.usual is not None
     np.testing.assert_array_equal(back.usual.cumulative, made.usual.cumulative)
@@ -76,7 +83,7 @@ def test_curves_stay_level_after_their_last_entry() -> None:
 
 
 def test_a_block_of_bars_alone_is_of_the_first_version_and_says_nothing_of_the_day() -> None:
-    made = dataclasses.replace(block(), usual=None)
+    made = dataclasses.replace(block(), usual=None, live=None)
     assert decode_block(made.encode(), KIND, BARS_ONLY).version == BARS_ONLY
     back = BaselineBlock.decode(made.encode())
     assert back.usual is None
@@ -84,6 +91,26 @@ def test_a_block_of_bars_alone_is_of_the_first_version_and_says_nothing_of_the_d
     day = expand_day(back, [512])
     assert np.isnan(day.cumulative).all()
     assert day.day[0, HISTORY_FLAGS] == int(VolumeFlag.NO_BASELINE)
+
+
+def test_a_block_without_a_model_is_of_the_second_version_and_has_no_filter() -> None:
+    made = dataclasses.replace(block(), live=None)
+    read = decode_block(made.encode(), KIND, NO_MODEL)
+    assert (read.version, read.meta["model"]) == (NO_MODEL, "median")
+    assert not [name for name in read.arrays if name.startswith("live")]
+    back = BaselineBlock.decode(made.encode())
+    assert back.live is None
+    assert np.isnan(expand_live(back, 1, [512])).all()
+    assert decode_block(block().encode(), KIND, VERSION).meta["model"] == "published"
+
+
+def test_the_filter_of_each_token_stands_in_its_row() -> None:
+    made = block()
+    assert made.live is not None
+    live = expand_live(made, 5, [512, 999, 256])
+    np.testing.assert_array_equal(live[0], made.live[5][1])
+    np.testing.assert_array_equal(live[2], made.live[5][0])
+    assert np.isnan(live[1]).all()
 
 
 def _with_usual(**arrays: np.ndarray) -> BaselineBlock:
@@ -103,6 +130,7 @@ def _with_usual(**arrays: np.ndarray) -> BaselineBlock:
         (_with_usual(cumulative=np.zeros((2, 374))), "cumulative of baselines of .* has another layout"),
         (_with_usual(tradingview_mean=np.zeros((1, 75))), "tradingview_mean of baselines"),
         (_with_usual(day=np.zeros((2, 3))), "day of baselines"),
+        (dataclasses.replace(block(), live={1: np.zeros((2, 8)), 5: np.zeros((2, 7))}), "live_5 of baselines"),
     ],
 )
 def test_a_block_that_fits_no_day_is_refused(made: BaselineBlock, words: str) -> None:
