@@ -41,15 +41,20 @@ def advance(state: Row, parameters: Row, overnight: bool) -> None:  # noqa: FBT0
 
 @inner_kernel
 def observe(state: Row, error: float, variance: float, most: float) -> None:
-    """Fold a one-step error into `state`, clipped at `most` of its standard deviations."""
+    """Fold a one-step error into `state`, clipped at `most` of its standard deviations.
+
+    A clipped error taught less than a whole one: the variances fall by the share of it that was taken, so that a lasting
+    change is followed sooner.
+    """
     limit = most * np.sqrt(variance)
     taken = min(max(error, -limit), limit)
     level, deviation = state[VAR_LL] + state[VAR_LD], state[VAR_LD] + state[VAR_DD]
     state[LEVEL] += level / variance * taken
     state[DEVIATION] += deviation / variance * taken
-    state[VAR_LL] -= level * level / variance
-    state[VAR_LD] -= level * deviation / variance
-    state[VAR_DD] -= deviation * deviation / variance
+    share = taken / error if error != 0.0 else 1.0
+    state[VAR_LL] -= share * level * level / variance
+    state[VAR_LD] -= share * level * deviation / variance
+    state[VAR_DD] -= share * deviation * deviation / variance
 
 
 @inner_kernel

@@ -79,6 +79,32 @@ def test_a_clipped_surprise_counts_as_one_at_the_limit() -> None:
     np.testing.assert_allclose(_forecasts(wild, 2.5)[0].ravel()[41], _forecasts(held, 2.5)[0].ravel()[41], rtol=1e-9)
 
 
+def test_the_clipped_filter_is_the_plain_one_with_each_step_shrunk_by_the_share_that_was_taken() -> None:
+    logs, clip = _logs(seed=5), 1.2
+    ahead, filtered = np.empty((len(logs), STATE_FIELDS)), np.empty((len(logs), STATE_FIELDS))
+    variance = np.empty(len(logs))
+    filter_logs(logs, PROFILE, PARAMETERS, clip, ahead, filtered, variance)
+    seen, clipped = np.ones(2), 0
+    mean = PARAMETERS[5:7].copy()
+    cover = np.array([[PARAMETERS[7], PARAMETERS[8]], [PARAMETERS[8], PARAMETERS[9]]])
+    for at, log in enumerate(logs):
+        if at:
+            night = at % BINS == 0
+            move = np.diag([PARAMETERS[0] if night else 1.0, PARAMETERS[1]])
+            mean = move @ mean
+            cover = move @ cover @ move.T + np.diag([PARAMETERS[2] if night else 0.0, PARAMETERS[3]])
+        if not np.isnan(log):
+            spread = seen @ cover @ seen + PARAMETERS[4]
+            error = log - PROFILE[at % BINS] - seen @ mean
+            share = min(1.0, clip * np.sqrt(spread) / abs(error))
+            clipped += share < 1.0
+            gain = cover @ seen / spread
+            mean = mean + gain * error * share
+            cover = cover - share * np.outer(gain, gain) * spread
+        np.testing.assert_allclose(filtered[at], [*mean, cover[0, 0], cover[0, 1], cover[1, 1]], rtol=1e-9, atol=1e-12)
+    assert clipped > 5
+
+
 def test_the_rest_of_the_day_sums_what_each_bin_is_expected_to_bring() -> None:
     logs = _logs()
     rest = np.empty((DAYS, BINS))
