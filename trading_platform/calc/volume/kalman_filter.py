@@ -43,8 +43,8 @@ def advance(state: Row, parameters: Row, overnight: bool) -> None:  # noqa: FBT0
 def observe(state: Row, error: float, variance: float, most: float) -> None:
     """Fold a one-step error into `state`, clipped at `most` of its standard deviations.
 
-    A clipped error taught less than a whole one: the variances fall by the share of it that was taken, so that a lasting
-    change is followed sooner.
+    A clipped error taught less than a whole one: the variances fall by the share of it that was taken, so that a
+    lasting change is followed sooner.
     """
     limit = most * np.sqrt(variance)
     taken = min(max(error, -limit), limit)
