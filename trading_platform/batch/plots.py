@@ -3,13 +3,19 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
+
+from trading_platform.later import Later
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+figures = Later("matplotlib.figure")
 
 MAX_BYTES = 60_000
 """Size of a picture that still travels as metadata."""
@@ -66,7 +72,7 @@ def relative_volume_curve(snapshots: pl.DataFrame) -> bytes:
     return _png(figure)
 
 
-def _bands(axes: Axes, values: pl.DataFrame) -> None:
+def _bands(axes: "Axes", values: pl.DataFrame) -> None:
     """Draw median, middle half and middle four fifths of `value` by `minute`; say so when there is nothing."""
     at = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
     quantiles = [pl.col("value").quantile(share).alias(name) for name, share in at.items()]
@@ -171,7 +177,7 @@ def volume_by_price(profiles: pl.DataFrame) -> bytes:
     return _png(figure)
 
 
-def _one_profile(axes: Axes, row: Mapping[str, Any]) -> None:
+def _one_profile(axes: "Axes", row: Mapping[str, Any]) -> None:
     height = row["row_size"]
     volume = np.array(row["histogram"])
     bottom = row["histogram_from"] + height * np.arange(len(volume))
@@ -191,8 +197,8 @@ def _minute(moment: pl.Expr) -> pl.Expr:
     return moment.dt.hour().cast(pl.Int32) * 60 + moment.dt.minute().cast(pl.Int32)
 
 
-def _figure(title: str, ylabel: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=_SIZE, dpi=110, layout="constrained", facecolor=_GROUND)
+def _figure(title: str, ylabel: str) -> tuple["Figure", "Axes"]:
+    figure = figures.Figure(figsize=_SIZE, dpi=110, layout="constrained", facecolor=_GROUND)
     axes = figure.subplots()
     axes.set_title(title, fontsize=10, loc="left", color=_TEXT)
     axes.set_ylabel(ylabel, fontsize=8, color=_TEXT)
@@ -204,15 +210,15 @@ def _figure(title: str, ylabel: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _legend(axes: Axes) -> None:
+def _legend(axes: "Axes") -> None:
     axes.legend(facecolor=_GROUND, edgecolor="none", framealpha=0.85, fontsize=8, labelcolor=_TEXT)
 
 
-def _say(axes: Axes, text: str) -> None:
+def _say(axes: "Axes", text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", color=_TEXT, transform=axes.transAxes)
 
 
-def _clock_axis(axes: Axes) -> None:
+def _clock_axis(axes: "Axes") -> None:
     """Label minutes after midnight as hours, on the hour."""
     low, high = axes.get_xlim()
     hours = range(int(np.ceil(low / 60)), int(high // 60) + 1)
@@ -220,7 +226,7 @@ def _clock_axis(axes: Axes) -> None:
     axes.set_xlabel(_CLOCK, fontsize=8, color=_TEXT)
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: "Figure") -> bytes:
     """Write the figure with few colours: a third of the bytes, and no difference to the eye."""
     drawn, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")

@@ -8,9 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from trading_platform.calc.kernel import kernel
+from trading_platform.later import Later
+
+signal = Later("scipy.signal")
 
 Ints = NDArray[np.int64]
 
@@ -165,7 +167,7 @@ def nodes(volumes: Ints) -> tuple[list[int], list[int]]:
     smooth = np.convolve(volumes.astype(np.float64), weight / weight.sum())
     least = _NODE_PROMINENCE * float(volumes.max())
     # a peak at the edge is one too: there is no volume beyond
-    peaks, _ = find_peaks(smooth, prominence=least, distance=_NODE_DISTANCE)
+    peaks, _ = signal.find_peaks(smooth, prominence=least, distance=_NODE_DISTANCE)
     high = [int(peak) for peak in peaks]
     low = []
     for left, right in pairwise(high):

@@ -1,18 +1,22 @@
 """Kite's daily login: the page to open, and the request token that comes back exchanged for an access token."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
-from kiteconnect import KiteConnect
-from kiteconnect.exceptions import KiteException
 from pydantic import SecretStr, ValidationError
 
 from trading_platform.errors import AccessRefused, BrokerError
 from trading_platform.kite.stored_login import StoredLogin, fingerprint
+from trading_platform.later import Later
 from trading_platform.market.clock import IST, Clock, to_ns
 from trading_platform.market.token_life import token_dies_ns
+
+if TYPE_CHECKING:
+    from kiteconnect.exceptions import KiteException
+
+official = Later("trading_platform.kite.official")
 
 LOGIN_PAGE = "https://kite.zerodha.com/connect/login"
 TIMEOUT_SECONDS = 30
@@ -48,10 +52,10 @@ def log_in(
 
     How long the token lives is told by Kite's clock, and counted from now by ours: they need not agree.
     """
-    client = KiteConnect(api_key.get_secret_value(), root=root, timeout=TIMEOUT_SECONDS)
+    client = official.KiteConnect(api_key.get_secret_value(), root=root, timeout=TIMEOUT_SECONDS)
     try:
         answer = client.generate_session(request_token.get_secret_value(), api_secret=api_secret.get_secret_value())
-    except KiteException as error:
+    except official.KiteException as error:
         raise AccessRefused(
             f"Kite refuses the login: {_told(error, api_secret, request_token)} (a request token works once and for "
             "a few minutes; is kite_api_secret that of this API key?)"
@@ -82,7 +86,7 @@ def _login_ns(told: Any, now_ns: int) -> int:
     return to_ns(told if told.tzinfo is not None else told.replace(tzinfo=IST))
 
 
-def _told(error: KiteException, *secrets: SecretStr) -> str:
+def _told(error: "KiteException", *secrets: SecretStr) -> str:
     text = str(error)
     for secret in secrets:
         text = text.replace(secret.get_secret_value(), "***")

@@ -2,27 +2,22 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
-from kiteconnect import KiteConnect
-from kiteconnect.exceptions import InputException, KiteException, PermissionException, TokenException
 from pydantic import SecretStr
 
 from trading_platform.errors import AccessRefused, BrokerError, RequestRefused
+from trading_platform.later import Later
+
+if TYPE_CHECKING:
+    from kiteconnect import KiteConnect
+    from kiteconnect.exceptions import KiteException
+
+official = Later("trading_platform.kite.official")
 
 TIMEOUT_SECONDS = 30
 _MOST_CHARACTERS = 300
-
-
-class _UnparsedClient(KiteConnect):  # type: ignore[misc]  # the client has no types
-    """The official client, with answers left as they came: one broken row must not cost the others."""
-
-    def _parse_instruments(self, data: Any) -> Any:
-        return data
-
-    def _format_historical(self, data: Any) -> Any:
-        return data
 
 
 class KiteRest:
@@ -57,14 +52,14 @@ class KiteRest:
             raise BrokerError(f"Kite answered {what} with something else; look at its status page")
         return candles
 
-    def _client(self) -> KiteConnect:
+    def _client(self) -> "KiteConnect":
         """Return the client, one for all requests: it keeps its connection open."""
         if self._api_key is None or self._access_token is None:
             raise AccessRefused(
                 "Kite needs kite_api_key and an access token; set TP_KITE_API_KEY, then trading-platform login"
             )
         if self._made is None:
-            self._made = _UnparsedClient(
+            self._made = official.UnparsedClient(
                 self._api_key.get_secret_value(),
                 access_token=self._access_token.get_secret_value(),
                 root=self._root,
@@ -76,12 +71,12 @@ class KiteRest:
     def _ask(what: str, request: Callable[[], Any]) -> Any:
         try:
             return request()
-        except (TokenException, PermissionException) as error:
+        except (official.TokenException, official.PermissionException) as error:
             told = _told(error)
             raise AccessRefused(f"Kite refused {what}: {told} (log in again if the token is of another day)") from error
-        except InputException as error:
+        except official.InputException as error:
             raise RequestRefused(f"Kite refused {what}: {_told(error)}; look at what is asked for") from error
-        except KiteException as error:
+        except official.KiteException as error:
             raise BrokerError(f"Kite refused {what}: {_told(error)}; it is asked again later") from error
         except requests.RequestException as error:
             raise BrokerError(
@@ -94,5 +89,5 @@ class KiteRest:
             ) from error
 
 
-def _told(error: KiteException) -> str:
+def _told(error: "KiteException") -> str:
     return str(error)[:_MOST_CHARACTERS]
