@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import polars as pl
 import redis
 
-from trading_platform.calc.session_pass import Produced, SessionPass
 from trading_platform.wire.candle_block import Candle
 from trading_platform.wire.journal_records import ControlType, RecordBatch
 from trading_platform.wire.records import Rows
+
+if TYPE_CHECKING:  # who only speaks of a port need not load tables and kernels
+    import polars as pl
+
+    from trading_platform.calc.session_pass import Produced, SessionPass
 
 
 class RecordSource(Protocol):
@@ -80,10 +83,10 @@ class StoreConnector(Protocol):
 class TableStore(Protocol):
     """Tables of the lake, each partitioned by session."""
 
-    def write_session(self, table: str, session: date, rows: pl.DataFrame) -> int:
+    def write_session(self, table: str, session: date, rows: "pl.DataFrame") -> int:
         """Replace the rows of one session; return how many were written."""
 
-    def read_sessions(self, table: str, sessions: list[date]) -> pl.DataFrame:
+    def read_sessions(self, table: str, sessions: list[date]) -> "pl.DataFrame":
         """Return the rows of these sessions; raise MissingInput naming sessions that hold none."""
 
     def sessions(self, table: str) -> list[date]:
@@ -165,7 +168,7 @@ class EngineOutputs(Protocol):
     def held(self) -> HeldOutputs | None:
         """Return how far the outputs reach, None when there are none; raise StoreUnavailable."""
 
-    def write(self, state: SessionPass, produced: Produced) -> None:
+    def write(self, state: "SessionPass", produced: "Produced") -> None:
         """Write what a batch gave and the position that it reaches, all or nothing; raise StoreUnavailable."""
 
     def reset(self) -> None:

@@ -27,6 +27,10 @@ PROVEN_ELSEWHERE = {
     # proven as the platform that they start, show and stop
     "cli/stop.py": "cli/test_start.py",
     "cli/status.py": "cli/test_start.py",
+    "cli/stop_signal.py": "cli/test_engine.py",
+    "streaming/private_folder.py": "streaming/test_checkpoint.py",
+    # what other packages raise and offer, proven by who asks Kite
+    "kite/official.py": "kite/test_rest.py",
     "supervision/launch.py": "supervision/test_control.py",
     "supervision/orphans.py": "supervision/test_control.py",
     "supervision/processes.py": "supervision/test_control.py",

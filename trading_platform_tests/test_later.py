@@ -6,7 +6,7 @@ import pytest
 from trading_platform.later import Later
 
 
-def test_a_module_is_imported_when_something_of_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_is_imported_when_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "seldom_used.py").write_text("ANSWER = 42\n")
     monkeypatch.syspath_prepend(tmp_path)
     module = Later("seldom_used")

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from trading_platform._version import __version__
 from trading_platform.cli.bench_stack import SESSION, SHARD, add_frame
 from trading_platform.cli.console import say
-from trading_platform.cli.engine import Stop
 from trading_platform.cli.session_opening import opening_contents
+from trading_platform.cli.stop_signal import Stop
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause, to_ns
 from trading_platform.market.instruments import InstrumentDay
 from trading_platform.market.sessions import SessionClass, load_session_table

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trading_platform.errors import ChildFailed
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
-from trading_platform.streaming.checkpoint import make_private_folder
+from trading_platform.streaming.private_folder import make_private_folder
 
 STOP_SECONDS = 15.0
 _TAIL_LINES = 15

@@ -24,7 +24,7 @@ from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import IsolatedSettings, Settings, child_environment
 from trading_platform.storage.embedded_valkey import EmbeddedValkey
 from trading_platform.storage.journal import journal_folder
-from trading_platform.streaming.checkpoint import make_private_folder
+from trading_platform.streaming.private_folder import make_private_folder
 
 PAST_SESSIONS = 20
 SEED, NAMES = 1, 200

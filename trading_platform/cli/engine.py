@@ -1,10 +1,8 @@
 """`trading-platform engine`: the streaming engine of one shard, session after session."""
 
-import signal
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, TypeVar
 
 import redis
@@ -14,8 +12,9 @@ from trading_platform._jit_cache import code_fingerprint
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.cli.console import say
 from trading_platform.cli.engine_report import EngineReport
+from trading_platform.cli.stop_signal import Stop
 from trading_platform.errors import EngineError, JournalChanged, StoreRefused, StoreUnavailable
-from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
+from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns
 from trading_platform.market.sessions import SessionClass, load_session_table
 from trading_platform.settings import Settings, load_settings
 from trading_platform.storage.engine_outputs import RedisEngineOutputs
@@ -33,27 +32,6 @@ T = TypeVar("T")
 SILENCE_SECONDS = 5
 IDLE_SECONDS = 0.2
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
-_STOP_POLL_SECONDS = 0.05
-
-
-class Stop:
-    """Turns SIGTERM and SIGINT into a question that loops ask; a second one ends the process at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, but not longer than until the question is answered with yes."""
-        until = elapsed_ns() + int(seconds * NS_PER_SECOND)
-        while not self.asked and elapsed_ns() < until:
-            pause(_STOP_POLL_SECONDS)
-
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        self.asked = True
-        # nothing is lost by it: an engine may be killed at any place
-        signal.signal(number, signal.SIG_DFL)
 
 
 def register(app: typer.Typer) -> None:

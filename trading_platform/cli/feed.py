@@ -10,12 +10,12 @@ import typer
 from pydantic import SecretStr
 
 from trading_platform.cli.console import say
-from trading_platform.cli.engine import Stop
 from trading_platform.cli.feed_clock import exchange_clock, waits_for_us
 from trading_platform.cli.feed_inputs import SocketPlan, plan_sockets, planned_classes, read_day, session_times
 from trading_platform.cli.feed_limits import FeedLimits, Waits
 from trading_platform.cli.feed_report import FeedReport, PlannedHours
 from trading_platform.cli.feed_session import FeedSession
+from trading_platform.cli.stop_signal import Stop
 from trading_platform.errors import MissingInput, SettingsError
 from trading_platform.kite.key_gate import KeyGate
 from trading_platform.market.clock import Clock, from_ns

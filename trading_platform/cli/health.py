@@ -12,8 +12,8 @@ from rich.text import Text
 
 from trading_platform.cli.console import say
 from trading_platform.cli.dagster_daemons import DaemonWatch
-from trading_platform.cli.engine import Stop
 from trading_platform.cli.feed_clock import published_clock
+from trading_platform.cli.stop_signal import Stop
 from trading_platform.errors import CannotLook, SettingsError
 from trading_platform.health.exposition import registry_of
 from trading_platform.health.findings import Finding, Level

@@ -7,7 +7,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from trading_platform.cli.console import say
-from trading_platform.cli.engine import Stop
+from trading_platform.cli.stop_signal import Stop
 from trading_platform.settings import settings_without_login
 from trading_platform.supervision.places import Places
 from trading_platform.supervision.processes import tail

@@ -16,7 +16,7 @@ from trading_platform.settings import Settings
 from trading_platform.simulator.player import Play
 from trading_platform.simulator.session_bars import to_session_bars
 from trading_platform.storage.journal import journal_folder, journal_sessions
-from trading_platform.streaming.checkpoint import make_private_folder
+from trading_platform.streaming.private_folder import make_private_folder
 
 
 def refuse_existing(settings: Settings, shard: str, sessions: list[date]) -> None:

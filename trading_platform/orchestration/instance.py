@@ -11,7 +11,7 @@ from dagster import DagsterInstance
 from trading_platform.errors import SettingsError
 from trading_platform.settings import Settings, is_in_environment, load_settings
 from trading_platform.storage.lake import Lake
-from trading_platform.streaming.checkpoint import make_private_folder
+from trading_platform.streaming.private_folder import make_private_folder
 
 CONFIGURATION = "dagster.yaml"
 POSTGRES_PART = "dagster_postgres.yaml"

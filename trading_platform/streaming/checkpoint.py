@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.errors import BlockFormatError, StateNotWritten
+from trading_platform.streaming.private_folder import make_private_folder
 
 KEPT = 3
 
@@ -111,13 +112,6 @@ class StateFiles:
 
     def _state_files(self) -> Iterator[Path]:
         return (path for path in self._folder.glob("*.state") if path.stem.isdecimal())
-
-
-def make_private_folder(path: Path) -> None:
-    """Create a folder, and those above it that are missing, for this user only."""
-    for folder in (*reversed(path.parents), path):
-        if not folder.is_dir():
-            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _unwrapped(raw: bytes, code: bytes | None) -> bytes:

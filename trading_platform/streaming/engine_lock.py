@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trading_platform.errors import EngineIsRunning, StateNotWritten
-from trading_platform.streaming.checkpoint import make_private_folder
+from trading_platform.streaming.private_folder import make_private_folder
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trading_platform.errors import SupervisorFailed
 from trading_platform.storage.socket_paths import socket_path
-from trading_platform.streaming.checkpoint import make_private_folder
+from trading_platform.streaming.private_folder import make_private_folder
 
 FOLDER = "supervisor"
 _CONTROL_LIMIT = 90

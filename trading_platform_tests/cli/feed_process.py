@@ -16,11 +16,11 @@ from types import FrameType
 import orjson
 
 from trading_platform.cli.console import say
-from trading_platform.cli.engine import Stop
 from trading_platform.cli.feed import FeedWorker
 from trading_platform.cli.feed_clock import exchange_clock
 from trading_platform.cli.feed_limits import FeedLimits
 from trading_platform.cli.main import main
+from trading_platform.cli.stop_signal import Stop
 from trading_platform.kite.reconnect import ReconnectLimits
 from trading_platform.kite.ticker import TickerLimits
 from trading_platform.market.clock import Clock

@@ -16,7 +16,8 @@ import pytest
 
 from trading_platform.calc.session_pass import SessionPass
 from trading_platform.cli import engine as command
-from trading_platform.cli.engine import EngineWorker, Stop
+from trading_platform.cli.engine import EngineWorker
+from trading_platform.cli.stop_signal import Stop
 from trading_platform.errors import EngineError, JournalDamaged, StoreRefused
 from trading_platform.market.clock import NS_PER_SECOND, elapsed_ns, pause
 from trading_platform.settings import Settings

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from trading_platform.cli.engine import EngineWorker, Stop
+from trading_platform.cli.engine import EngineWorker
 from trading_platform.cli.feed import FeedWorker
 from trading_platform.cli.feed_clock import exchange_clock
+from trading_platform.cli.stop_signal import Stop
 from trading_platform.errors import FeedError
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
 from trading_platform.ports import Timepiece
