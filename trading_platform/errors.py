@@ -133,6 +133,10 @@ class NotRunning(PlatformError):
     """No supervisor answers in this data folder."""
 
 
+class DagsterSilent(PlatformError):
+    """Dagster's webserver does not say how its daemons are; the process or its storage is asked instead."""
+
+
 class SupervisorFailed(PlatformError):
     """The supervisor refuses or does not answer as it should."""
 

@@ -31,6 +31,7 @@ PROVEN_ELSEWHERE = {
     "streaming/private_folder.py": "streaming/test_checkpoint.py",
     # what other packages raise and offer, proven by who asks Kite
     "kite/official.py": "kite/test_rest.py",
+    "supervision/heartbeats.py": "cli/test_dagster_daemons.py",
     "supervision/launch.py": "supervision/test_control.py",
     "supervision/orphans.py": "supervision/test_control.py",
     "supervision/processes.py": "supervision/test_control.py",

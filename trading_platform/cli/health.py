@@ -21,7 +21,7 @@ from trading_platform.health.look import Health, look
 from trading_platform.market.clock import from_ns
 from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import load_settings, settings_without_login
-from trading_platform.supervision.status import process_facts, supervised_home
+from trading_platform.supervision.status import process_facts, supervised_home, supervised_webserver
 
 VERSION = 1
 LOOPBACK = "127.0.0.1"
@@ -58,7 +58,8 @@ def health(
     """
     if as_json and serve is not None:
         raise SettingsError("--serve answers scrapes, --json prints once: choose one of them")
-    watch = DaemonWatch(supervised_home(settings_without_login()))
+    bare = settings_without_login()
+    watch = DaemonWatch(supervised_home(bare), lambda: supervised_webserver(bare))
     table = load_session_table()
 
     def look_now() -> Health:

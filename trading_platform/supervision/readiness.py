@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import grpc
-import orjson
 import requests
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from redis.exceptions import RedisError
 
-from trading_platform.errors import StoreUnavailable
+from trading_platform.errors import DagsterSilent, StoreUnavailable
 from trading_platform.health.snapshots import EngineSnapshot, FeedSnapshot, observe
 from trading_platform.settings import Settings
 from trading_platform.storage.redis_manager import RedisManager
+from trading_platform.supervision.heartbeats import heartbeats
 from trading_platform.supervision.places import Places
 from trading_platform.supervision.plan import (
     CODE_SERVER,
@@ -34,7 +33,6 @@ BEAT_SECONDS = 150.0
 """Dagster's daemons beat every half minute."""
 
 _ANSWER_SECONDS = 5.0
-_BEATS = "{instance{daemonHealth{allDaemonStatuses{daemonType required lastHeartbeatTime}}}}"
 
 Probe = Callable[[int, float], str | None]
 """Asked with process number and age in seconds; says what is waited for, None when the process is ready."""
@@ -100,18 +98,11 @@ def _serves(path: Path) -> str | None:
 
 
 def _beats(local: str, started: float, now: float) -> str | None:
-    """Ask the webserver when the daemons beat last, which is what Dagster's storage says."""
     try:
-        answer = requests.post(f"{local}/graphql", json={"query": _BEATS}, timeout=_ANSWER_SECONDS)
-        found: list[dict[str, Any]] = orjson.loads(answer.content)["data"]["instance"]["daemonHealth"][
-            "allDaemonStatuses"
-        ]
-        beats = {str(one["daemonType"]): one["lastHeartbeatTime"] for one in found if one["required"]}
-        late = [name for name, beat in beats.items() if beat is None or float(beat) < max(started, now - BEAT_SECONDS)]
-    except requests.RequestException as error:
-        return f"the webserver, which knows of its heartbeats ({type(error).__name__})"
-    except (LookupError, TypeError, ValueError):
-        return "heartbeats: the webserver's answer is none"
+        beats = heartbeats(local)
+    except DagsterSilent as error:
+        return str(error)
+    late = [name for name, beat in beats.items() if beat is None or beat < max(started, now - BEAT_SECONDS)]
     return f"the heartbeat of {', '.join(sorted(late))}" if late or not beats else None
 
 

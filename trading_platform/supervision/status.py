@@ -8,7 +8,7 @@ from trading_platform.health.checks_processes import ProcessFacts
 from trading_platform.settings import Settings, dagster_home
 from trading_platform.supervision.control import BACKOFF, FATAL, Control, ProcessState
 from trading_platform.supervision.places import Places
-from trading_platform.supervision.plan import Plan, read_plan
+from trading_platform.supervision.plan import WEBSERVER, Plan, read_plan
 from trading_platform.supervision.readiness import Probe, probes, waits_for
 from trading_platform.supervision.starting import wall_seconds
 
@@ -93,6 +93,24 @@ def supervised_home(settings: Settings) -> Path | None:
     named = dagster_home()
     made = settings.data_dir.absolute() / "dagster"
     return named if named is not None or not Places.of(settings.data_dir).process_file.exists() else made
+
+
+def supervised_webserver(settings: Settings) -> str | None:
+    """Return where the webserver of the platform on this data folder answers, None where none is kept running.
+
+    A DAGSTER_HOME that is named may be another instance, which that webserver knows nothing of.
+    """
+    places = Places.of(settings.data_dir)
+    named = dagster_home()
+    if named is not None and named.resolve() != (settings.data_dir / "dagster").resolve():
+        return None
+    try:
+        state, plan = Control(places.control).states().get(WEBSERVER), read_plan(places)
+    except (NotRunning, SupervisorFailed):
+        return None
+    if plan is None or state is None or not state.is_at_work:
+        return None
+    return f"http://127.0.0.1:{plan.webserver_port}"
 
 
 def _starts(places: Places, name: str) -> int:

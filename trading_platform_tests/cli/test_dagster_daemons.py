@@ -1,6 +1,12 @@
+import json
+import socket
 import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -68,3 +74,72 @@ def test_who_asks_often_gets_the_same_answer_for_a_while(monkeypatch: pytest.Mon
     watch.facts()
     assert len(asked) == 2
     assert dagster_daemons.KEPT_SECONDS == 30.0
+
+
+class Webserver(BaseHTTPRequestHandler):
+    answer = b""
+    asked: ClassVar[list[bytes]] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.answer)))
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def webserver() -> Iterator[str]:
+    Webserver.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Webserver) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def told(**beats: tuple[float | None, bool]) -> bytes:
+    rows = [
+        {"daemonType": name, "required": required, "lastHeartbeatTime": beat}
+        for name, (beat, required) in beats.items()
+    ]
+    return json.dumps({"data": {"instance": {"daemonHealth": {"allDaemonStatuses": rows}}}}).encode()
+
+
+def test_a_webserver_that_runs_is_asked_and_no_process_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, webserver: str
+) -> None:
+    started = answering(monkeypatch, b"{}")
+    Webserver.answer = told(SENSOR=(time.time() - 60.0, True), SCHEDULER=(None, True), BACKFILL=(1.0, False))
+    facts = DaemonWatch(tmp_path, lambda: webserver).facts()
+    assert facts.heartbeat_ages is not None
+    assert facts.heartbeat_ages["SCHEDULER"] is None
+    assert facts.heartbeat_ages["SENSOR"] == pytest.approx(60.0, abs=20.0)
+    assert set(facts.heartbeat_ages) == {"SENSOR", "SCHEDULER"}
+    assert started == []
+    assert b"daemonHealth" in Webserver.asked[0]
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b'{"data": null}', b'{"errors": []}', told(), told(A=("x", True))])
+def test_where_a_webserver_gives_no_good_answer_dagster_itself_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, webserver: str, answer: bytes
+) -> None:
+    started = answering(monkeypatch, b'{"SENSOR": 3.0}')
+    Webserver.answer = answer
+    assert DaemonWatch(tmp_path, lambda: webserver).facts().heartbeat_ages == {"SENSOR": 3.0}
+    assert len(started) == 1
+
+
+def test_where_no_webserver_answers_dagster_itself_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        started = answering(monkeypatch, b'{"SENSOR": 3.0}')
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        assert DaemonWatch(tmp_path, lambda: url).facts().heartbeat_ages == {"SENSOR": 3.0}
+    assert len(started) == 1
