@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
+PINNED := --no-deps --only-binary :all: -r requirements.lock
+OURS := --no-deps -e .
 # the newest supported interpreter that is there, unless PYTHON names one
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v >/dev/null 2>&1 && python$$v -c 'import venv, ensurepip' 2>/dev/null && { echo python$$v; break; }; done || true)
 PYTHON := $(or $(PYTHON),python3)
@@ -25,10 +27,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8,<1'
 	@# uv takes a fifth of pip's time; where it does not get through (a proxy, an index only pip knows of), pip does
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --only-binary :all: -r requirements.lock || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r requirements.lock
-	@# the build back end warns of the folder of our own name, which is meant
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python $(PINNED) || $(BIN)/python -m pip install --quiet $(PINNED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python $(OURS) || $(BIN)/python -m pip install --quiet $(OURS)
 	@touch $(INSTALLED)
 
 $(READY): $(INSTALLED)
