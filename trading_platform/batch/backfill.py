@@ -79,13 +79,15 @@ class Backfill:
     report: Report
     limits: BackfillLimits = BackfillLimits()
 
-    def run(self, targets: Sequence[Target], sessions: Sequence[date], *, again: bool = False) -> BackfillReport:
-        """Ask for what is not in the lake (`again`: for all); raise AccessRefused, BrokerError or LakeError.
+    def run(
+        self, targets: Sequence[Target], sessions: Sequence[date], *, since: datetime | None = None
+    ) -> BackfillReport:
+        """Ask for what is not in the lake, `since` a moment if given; raise AccessRefused, BrokerError or LakeError.
 
         Whatever came until then is in the lake all the same. The caller holds the lock of the pieces.
         """
         told = BackfillReport(list(sessions), len(targets), written=self.pieces.settle(self.lake))
-        done = frozenset() if again else self._done(sessions)
+        done = self._done(sessions, since)
         plan = plan_requests(targets, sessions, table=self.table, done=done, listed=self._listed(targets, sessions))
         if plan.unlisted:
             self.pieces.add(not_listed(plan.unlisted, at=self.now()))
@@ -143,12 +145,15 @@ class Backfill:
                 self.report(f"{error}; asking again in {seconds:g} s")
                 pause(seconds)
 
-    def _done(self, sessions: Sequence[date]) -> frozenset[tuple[date, Name, int | None]]:
+    def _done(self, sessions: Sequence[date], since: datetime | None) -> frozenset[tuple[date, Name, int | None]]:
         held = [day for day in sessions if day in self.lake.counts(BACKFILL_ACCOUNT.name)]
         if not held:
             return frozenset()
         columns = (SESSION, "symbol", "segment", "outcome", "token")
-        rows = self.lake.read_sessions(BACKFILL_ACCOUNT.name, held).select(columns)
+        rows = self.lake.read_sessions(BACKFILL_ACCOUNT.name, held)
+        if since is not None:
+            rows = rows.filter(pl.col("asked_at") >= since.astimezone(IST))
+        rows = rows.select(columns)
         return frozenset(
             (day, (symbol, segment), token if outcome == Outcome.REFUSED else None)
             for day, symbol, segment, outcome, token in rows.iter_rows()

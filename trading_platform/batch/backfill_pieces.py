@@ -30,6 +30,11 @@ class Pieces:
         self._folder = folder
         self._held: list[Answer] = []
 
+    @property
+    def folder(self) -> Path:
+        """Return where the answers are."""
+        return self._folder
+
     @contextmanager
     def locked(self, wait_seconds: float) -> Iterator[None]:
         """Keep other backfills away; raise BackfillRunning when one does not end in time."""

@@ -46,7 +46,8 @@ def run(
     """Fetch minute candles of past sessions from Kite into the lake: those that nobody recorded or imported.
 
     Kite answers three such requests a second, one for each instrument and 60 days. It can be killed at any time: run
-    again it goes on where it was, and asks for nothing that is there. The first baselines then come with
+    again it goes on where it was, and asks for nothing that is there. So does --again on the same day with the same
+    options; on another day prices may be adjusted otherwise, and it asks for all. The first baselines then come with
     `dagster job execute -m trading_platform.definitions -j materialize_baselines`.
 
     Example: trading-platform backfill --sessions 20

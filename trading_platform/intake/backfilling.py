@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from trading_platform.batch.backfill import Backfill, BackfillReport, Report
+from trading_platform.batch.backfill_again import Again
 from trading_platform.batch.backfill_pieces import Pieces
 from trading_platform.batch.backfill_plan import Target, past_sessions, target_of, targets_of
 from trading_platform.batch.instrument_dump import day_of
 from trading_platform.batch.reference import choose_universe, closes_before
 from trading_platform.errors import MissingInput, NoSessionError
 from trading_platform.intake.kite_access import KiteAccess
-from trading_platform.market.clock import Clock
+from trading_platform.market.clock import IST, Clock
 from trading_platform.market.instruments import InstrumentDay, session_class
 from trading_platform.market.sessions import SessionTable
 from trading_platform.ports import TableStore
@@ -23,7 +24,10 @@ LOCK_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class BackfillWish:
-    """What is wanted; `sessions` are dates, those that were recorded or imported are left out."""
+    """What is wanted; `sessions` are dates, those that were recorded or imported are left out.
+
+    `again` asks for what is there, too.
+    """
 
     sessions: tuple[date, ...]
     names: tuple[str, ...] = ()
@@ -65,16 +69,30 @@ def backfill(room: BackfillRoom, wish: BackfillWish, report: Report, *, lock_sec
     dump, _ = room.access.dump(today)
     day = day_of(today, dump.rows)
     with room.pieces.locked(lock_seconds):
+        again = Again(room.pieces.folder, wish.sessions, wish.names)
+        since = _since(again, report) if wish.again else None
         work = Backfill(room.lake, room.access.candles(), room.pieces, room.table, Clock.wall().now, report)
         targets = _targets(room, day, wish.names)
         report(f"{len(targets):,} instruments, {len(sessions)} sessions")
-        told = work.run(targets, sessions, again=wish.again)
+        told = work.run(targets, sessions, since=since)
         known = {one.name for one in targets}
         later = [one for one in _targets(room, day, wish.names) if one.name not in known]
         if later:
             report(f"{len(later):,} more instruments: options of indices whose close is known now")
-            told.add(work.run(later, sessions, again=wish.again))
+            told.add(work.run(later, sessions, since=since))
+        if wish.again:
+            again.end()
     return told
+
+
+def _since(again: Again, report: Report) -> datetime:
+    now = Clock.wall().now()
+    since = again.begin(now)
+    if since != now:
+        report(
+            f"goes on with what was begun at {since.astimezone(IST):%H:%M:%S}: what came since is not asked for again"
+        )
+    return since
 
 
 def _targets(room: BackfillRoom, day: InstrumentDay, names: Sequence[str]) -> list[Target]:

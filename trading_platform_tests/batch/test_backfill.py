@@ -1,7 +1,7 @@
 """A backfill asks for what is missing once, goes on after failures, and loses nothing when it is stopped."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -69,7 +69,10 @@ def test_what_is_there_is_not_asked_again_unless_it_is_wanted(rig: Rig) -> None:
     ]
     assert told.gaps.height == 6
     again = Answers()
-    rig.work(again).run([ALPHA], WEEK, again=True)
+    rig.work(again).run([ALPHA], WEEK, since=AT + timedelta(seconds=1))
+    assert len(again.asked) == 1
+    # an answer of that moment, or a later one, is one
+    rig.work(again).run([ALPHA], WEEK, since=AT)
     assert len(again.asked) == 1
     assert rig.lake.counts("historical_bars") == dict.fromkeys(WEEK, 4)
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from trading_platform.batch.backfill import Backfill
 from trading_platform.batch.backfill_pieces import Pieces
 from trading_platform.errors import AccessRefused, MissingInput, NoSessionError
 from trading_platform.intake.backfilling import BackfillRoom, BackfillWish, backfill, wished_sessions
@@ -79,3 +81,28 @@ def test_a_session_that_is_not_over_is_not_asked_for() -> None:
         wished_sessions(TABLE, 5, SATURDAY, SATURDAY)
     assert wished_sessions(TABLE, 2, None, SATURDAY) == (date(2026, 8, 20), date(2026, 8, 21))
     assert wished_sessions(TABLE, 1, date(2026, 8, 20), SATURDAY) == (date(2026, 8, 20),)
+
+
+def test_asking_again_goes_on_where_it_was_killed(tmp_path: Path, exchange: Running) -> None:
+    class Killed(BaseException):
+        """Not one of ours."""
+
+    here, wish = room(tmp_path, exchange), BackfillWish((BEFORE,), again=True)
+    assert backfill(here, BackfillWish((BEFORE,)), nothing).requests == len(TOKENS)
+    asked = Backfill._ask
+    with pytest.raises(Killed), pytest.MonkeyPatch.context() as patch:
+        left = iter([True, True])
+
+        def ask(*given: Any) -> None:
+            if not next(left, False):
+                raise Killed
+            asked(*given)
+
+        patch.setattr(Backfill, "_ask", ask)
+        backfill(here, wish, nothing)
+    told: list[str] = []
+    assert backfill(here, wish, told.append).requests == len(TOKENS) - 2
+    assert any("goes on with what was begun" in line for line in told)
+    # that one came to its end
+    assert backfill(here, wish, nothing).requests == len(TOKENS)
+    assert here.lake.counts("historical_bars") == {BEFORE: len(TOKENS) * MINUTES - 1}
