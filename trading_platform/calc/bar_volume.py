@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trading_platform.calc.bars import long_slot, minute_slot, sum_known
-from trading_platform.calc.kernel import Matrix, Row, inner_kernel
+from trading_platform.calc.kernel import Matrix, Row, borrowing_kernel
 from trading_platform.calc.pass_layout import (
     AUCTIONED,
     BASELINE_FLAGS,
@@ -52,7 +52,6 @@ from trading_platform.calc.relative_volume import (
     RVOL_CUM,
     TRADINGVIEW_RVOL,
     VIX_MINUTES,
-    VOLUME_FIELDS,
     VolumeFlag,
     elapsed_fraction,
     eod_projection,
@@ -65,14 +64,13 @@ _BAR_GAP, _BAR_SNAPSHOT = int(BarFlag.GAP), int(BarFlag.SNAPSHOT)
 _GAP, _SNAPSHOT, _PARTIAL = int(VolumeFlag.GAP), int(VolumeFlag.SNAPSHOT), int(VolumeFlag.PARTIAL)
 
 
-@inner_kernel
-def fill_volume(memory: Memory, index: int, slot: Row, interval: int, line: Any) -> None:
+@borrowing_kernel
+def fill_volume(memory: Memory, index: int, slot: Row, interval: int, line: Any, fields: Row) -> None:
     """Put what follows from the volume of a closed bar of continuous trading into its row of indicators."""
     row = memory.state[index]
     _note_doubt(row, int(slot[FLAGS]))
     first = int(slot[MINUTE]) - memory.scalars[MIDNIGHT] // 60
     last = first + interval - 1
-    fields = np.empty(VOLUME_FIELDS)
     volume_fields(
         fields,
         slot[VOLUME],
@@ -94,7 +92,7 @@ def fill_volume(memory: Memory, index: int, slot: Row, interval: int, line: Any)
     line.vix_regime = _regime(memory, int(slot[MINUTE]) + interval - 1)
 
 
-@inner_kernel
+@borrowing_kernel
 def fill_running_volume(line: Any, row: Row, usual: Row, second: int) -> None:
     """Put what follows from the volume up to the second of a pulse into its row of features.
 
@@ -115,10 +113,11 @@ def fill_running_volume(line: Any, row: Row, usual: Row, second: int) -> None:
     line.volume_flags = int(usual[USUAL_AT + HISTORY_FLAGS]) | int(row[VOLUME_DOUBT]) | _PARTIAL
 
 
-@inner_kernel
+@borrowing_kernel
 def begin_minute(usual: Row, by_minute: Matrix, by_five: Matrix, minute: int, midnight: int) -> None:
     """Note what is usual of a minute (since the epoch, as `midnight`), once for all of its seconds."""
-    usual[:USUAL_AT] = np.nan
+    for field in range(USUAL_AT):
+        usual[field] = np.nan
     usual[UNDER_WAY] = minute
     today = minute - midnight
     if not 0 <= today < by_minute.shape[1]:
@@ -135,14 +134,14 @@ def begin_minute(usual: Row, by_minute: Matrix, by_five: Matrix, minute: int, mi
     usual[CUMULATIVE_RATE] = (by_minute[CUMULATIVE, today] - usual[CUMULATIVE_BEFORE]) / 60.0
 
 
-@inner_kernel
+@borrowing_kernel
 def _running_volumes(row: Row, minute: int) -> tuple[float, float]:
     """Return what the open bar of a minute and that of its five minutes have traded, NaN while not known.
 
     The minute before may be open still: its packets are waited for.
     """
     placed, before, one = row[CLOSED_VOLUME], 0.0, np.nan
-    earlier, slot, longer = minute_slot(row, minute - 1), minute_slot(row, minute), long_slot(row, minute)
+    earlier, slot, longer = row[minute_slot(minute - 1)], row[minute_slot(minute)], row[long_slot(minute)]
     if earlier[STATUS] == RUNNING and earlier[MINUTE] == minute - 1 and earlier[TOP_VOLUME] > placed:
         before = earlier[TOP_VOLUME] - placed
         placed = earlier[TOP_VOLUME]
@@ -156,13 +155,13 @@ def _running_volumes(row: Row, minute: int) -> tuple[float, float]:
     return one, five
 
 
-@inner_kernel
+@borrowing_kernel
 def _straddle_volume(memory: Memory, row: Row, minute: int) -> float:
     """Return what both options of the strike have traded up to the end of a minute; NaN while either is unknown."""
     if row[OTHER_LEG] < 0.0:
         return np.nan
     other = memory.state[int(row[OTHER_LEG])]
-    slot = minute_slot(other, minute)
+    slot = other[minute_slot(minute)]
     traded = other[TRADED]
     # its bar of this minute may close after ours
     top = slot[TOP_VOLUME]
@@ -171,19 +170,19 @@ def _straddle_volume(memory: Memory, row: Row, minute: int) -> float:
     return float(row[TRADED] + traded)
 
 
-@inner_kernel
+@borrowing_kernel
 def _regime(memory: Memory, minute: int) -> int:
     if memory.scalars[VIX_ROW] < 0:
         return vix_regime(np.nan)
     row = memory.state[memory.scalars[VIX_ROW]]
     for back in range(VIX_MINUTES):
-        slot = minute_slot(row, minute - back)
+        slot = row[minute_slot(minute - back)]
         if slot[STATUS] != EMPTY and slot[MINUTE] == minute - back:
             return vix_regime(slot[CLOSE])
     return vix_regime(np.nan)
 
 
-@inner_kernel
+@borrowing_kernel
 def _note_doubt(row: Row, flags: int) -> None:
     doubt = int(row[VOLUME_DOUBT])
     if flags & _BAR_GAP:
@@ -193,7 +192,7 @@ def _note_doubt(row: Row, flags: int) -> None:
     row[VOLUME_DOUBT] = float(doubt)
 
 
-@inner_kernel
+@borrowing_kernel
 def _flags(memory: Memory, index: int) -> int:
     history = int(memory.usual[index, USUAL_AT + HISTORY_FLAGS])
     return history | int(memory.state[index, VOLUME_DOUBT]) | int(memory.scalars[BASELINE_FLAGS])

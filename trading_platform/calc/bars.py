@@ -7,7 +7,7 @@ stands in one bar, or in one of the counters of volume that stands in none.
 
 import numpy as np
 
-from trading_platform.calc.kernel import Row, inner_kernel
+from trading_platform.calc.kernel import Row, borrowing_kernel
 from trading_platform.calc.pass_layout import (
     AUCTIONED,
     AWAY_SINCE,
@@ -55,21 +55,21 @@ _PRE_OPEN, _CLOSING_AUCTION = float(PhaseKind.PRE_OPEN), float(PhaseKind.CLOSING
 MAX_REVISION = 255.0
 
 
-@inner_kernel
-def minute_slot(row: Row, minute: int) -> Row:
-    """Return the slot that holds, held or will hold the bar of this minute (minutes since the epoch)."""
+@borrowing_kernel
+def minute_slot(minute: int) -> slice:
+    """Return which fields of a row hold, held or will hold the bar of this minute (minutes since the epoch)."""
     at = minute_at(minute)
-    return row[at : at + SLOT_FIELDS]
+    return slice(at, at + SLOT_FIELDS)
 
 
-@inner_kernel
-def long_slot(row: Row, minute: int) -> Row:
-    """Return the slot of the five-minute bar that covers this minute."""
+@borrowing_kernel
+def long_slot(minute: int) -> slice:
+    """Return which fields of a row are those of the five-minute bar that covers this minute."""
     at = long_at(minute)
-    return row[at : at + SLOT_FIELDS]
+    return slice(at, at + SLOT_FIELDS)
 
 
-@inner_kernel
+@borrowing_kernel
 def open_bar(slot: Row, minute: int, kind: int, price: float, time: float, volume: float) -> None:
     """Begin a bar with its first packet; `volume` is the day's so far, NaN when the packet carries none."""
     slot[MINUTE] = minute
@@ -86,7 +86,7 @@ def open_bar(slot: Row, minute: int, kind: int, price: float, time: float, volum
     slot[STATUS] = RUNNING
 
 
-@inner_kernel
+@borrowing_kernel
 def extend_bar(slot: Row, price: float, time: float, volume: float) -> None:
     """Fold one more packet into a bar."""
     order = volume if volume == volume else -1.0
@@ -105,13 +105,13 @@ def extend_bar(slot: Row, price: float, time: float, volume: float) -> None:
     slot[TICKS] += 1.0
 
 
-@inner_kernel
+@borrowing_kernel
 def add_flag(slot: Row, flag: int) -> None:
     """Set one BarFlag."""
     slot[FLAGS] = float(int(slot[FLAGS]) | flag)
 
 
-@inner_kernel
+@borrowing_kernel
 def place_volume(row: Row, day_volume: float) -> float:
     """Take what the day's volume grew by beyond all that has its place already; NaN when it is not known."""
     if day_volume != day_volume:
@@ -121,7 +121,7 @@ def place_volume(row: Row, day_volume: float) -> float:
     return grown
 
 
-@inner_kernel
+@borrowing_kernel
 def _settle_volume(row: Row, slot: Row) -> float:
     grown = place_volume(row, slot[TOP_VOLUME])
     slot[VOLUME] = sum_known(slot[VOLUME], grown)
@@ -133,7 +133,7 @@ def _settle_volume(row: Row, slot: Row) -> float:
     return grown
 
 
-@inner_kernel
+@borrowing_kernel
 def fell_into_gap(memory: Memory, index: int, minute: int, minutes: int) -> bool:
     """Tell whether a gap touches any of these minutes."""
     away = memory.state[index, AWAY_SINCE]
@@ -146,13 +146,13 @@ def fell_into_gap(memory: Memory, index: int, minute: int, minutes: int) -> bool
     return False
 
 
-@inner_kernel
+@borrowing_kernel
 def is_reconciled(slot: Row, minute: int) -> bool:
     """Tell whether the bar of this minute stands in the slot as the exchange's candles have it."""
     return bool(slot[STATUS] != EMPTY and slot[MINUTE] == minute and int(slot[FLAGS]) & _RECONCILED != 0)
 
 
-@inner_kernel
+@borrowing_kernel
 def close_minute(memory: Memory, index: int, slot: Row) -> None:
     """Close a running one-minute bar and fold it into its five-minute bar."""
     row = memory.state[index]
@@ -161,29 +161,29 @@ def close_minute(memory: Memory, index: int, slot: Row) -> None:
     if slot[KIND] == 0.0:
         row[VALUE_SUM] += slot[BAR_VALUE]
         row[VOLUME_SUM] += slot[BAR_TRADED]
-        _fold_into_long(long_slot(row, int(slot[MINUTE])), slot)
+        _fold_into_long(row[long_slot(int(slot[MINUTE]))], slot)
 
 
-@inner_kernel
+@borrowing_kernel
 def close_unseen(memory: Memory, index: int, slot: Row) -> None:
     """Close a bar that no packet had made before its minute closed."""
     _close_slot(memory, index, slot, 1)
 
 
-@inner_kernel
+@borrowing_kernel
 def close_long(memory: Memory, index: int, slot: Row) -> None:
     """Close a running five-minute bar."""
     _close_slot(memory, index, slot, LONG_MINUTES)
 
 
-@inner_kernel
+@borrowing_kernel
 def _close_slot(memory: Memory, index: int, slot: Row, minutes: int) -> None:
     slot[STATUS] = CLOSED
     if fell_into_gap(memory, index, int(slot[MINUTE]), minutes):
         add_flag(slot, GAP_FLAG)
 
 
-@inner_kernel
+@borrowing_kernel
 def revise_minute(memory: Memory, index: int, slot: Row) -> bool:
     """Settle a closed bar again after a late packet; return whether its five-minute bar was closed and changed too."""
     row = memory.state[index]
@@ -192,7 +192,7 @@ def revise_minute(memory: Memory, index: int, slot: Row) -> bool:
     if slot[KIND] != 0.0:
         return False
     minute = int(slot[MINUTE])
-    longer = long_slot(row, minute)
+    longer = row[long_slot(minute)]
     start = minute - minute % LONG_MINUTES
     if is_reconciled(longer, start):
         return False
@@ -209,24 +209,25 @@ def revise_minute(memory: Memory, index: int, slot: Row) -> bool:
     return True
 
 
-@inner_kernel
+@borrowing_kernel
 def _count_revision(slot: Row) -> None:
     slot[REVISION] = min(slot[REVISION] + 1.0, MAX_REVISION)
     add_flag(slot, REVISED_FLAG)
 
 
-@inner_kernel
+@borrowing_kernel
 def _flag_volume(slot: Row) -> None:
     flags = int(slot[FLAGS]) | NO_VOLUME_FLAG
     slot[FLAGS] = float(flags if slot[VOLUME] != slot[VOLUME] else flags - NO_VOLUME_FLAG)
 
 
-@inner_kernel
+@borrowing_kernel
 def _fold_into_long(longer: Row, slot: Row) -> None:
     minute = slot[MINUTE]
     start = minute - minute % LONG_MINUTES
     if longer[MINUTE] != start or longer[STATUS] == EMPTY:
-        longer[:] = slot
+        for field in range(SLOT_FIELDS):
+            longer[field] = slot[field]
         longer[MINUTE] = start
         longer[FIRST_MINUTE] = minute
         longer[LAST_MINUTE] = minute
@@ -240,7 +241,7 @@ def _fold_into_long(longer: Row, slot: Row) -> None:
     _flag_volume(longer)
 
 
-@inner_kernel
+@borrowing_kernel
 def _revise_long(longer: Row, slot: Row, grown: float) -> None:
     _merge_prices(longer, slot)
     longer[VOLUME] = sum_known(longer[VOLUME], grown)
@@ -248,7 +249,7 @@ def _revise_long(longer: Row, slot: Row, grown: float) -> None:
     _flag_volume(longer)
 
 
-@inner_kernel
+@borrowing_kernel
 def _merge_prices(longer: Row, slot: Row) -> None:
     longer[HIGH] = max(longer[HIGH], slot[HIGH])
     longer[LOW] = min(longer[LOW], slot[LOW])
@@ -261,14 +262,14 @@ def _merge_prices(longer: Row, slot: Row) -> None:
     longer[FLAGS] = float(int(longer[FLAGS]) | _long_flags(slot))
 
 
-@inner_kernel
+@borrowing_kernel
 def _long_flags(slot: Row) -> int:
     """Return what a minute's flags say of its five minutes; the order of gaps within a minute is left out."""
     flags = int(slot[FLAGS])
     return flags - _GAP_AGAIN | _AFTER_GAP if flags & _GAP_AGAIN else flags
 
 
-@inner_kernel
+@borrowing_kernel
 def sum_known(left: float, right: float) -> float:
     """Return the sum of what is known, NaN when neither is."""
     if left != left:

@@ -6,8 +6,7 @@ import numpy as np
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS, indicators_step
 from trading_platform.calc.bar_volume import fill_volume
-from trading_platform.calc.bars import minute_slot
-from trading_platform.calc.kernel import Row, inner_kernel, kernel
+from trading_platform.calc.kernel import Row, borrowing_kernel, kernel
 from trading_platform.calc.pass_layout import (
     ATR_OUT,
     BAR_TRADED,
@@ -51,6 +50,7 @@ from trading_platform.calc.pass_layout import (
     VOLUME_SUM,
     Memory,
     Outputs,
+    minute_at,
 )
 from trading_platform.calc.pattern_decision import decide
 from trading_platform.calc.patterns import inputs
@@ -66,7 +66,7 @@ _B_VWAP, _B_RVOL, _B_EMA, _B_RSI, _B_ATR = inputs.VWAP, inputs.RVOL, inputs.EMA,
 _V_STOP, _V_TARGET, _V_FEATURE = inputs.STOP, inputs.TARGET, inputs.FEATURE_0
 
 
-@inner_kernel
+@borrowing_kernel
 def emit_bar(memory: Memory, out: Outputs, index: int, slot: Row, interval: int) -> None:
     """Write the row of a bar that closed or was revised."""
     at = out.counts[BARS]
@@ -95,14 +95,14 @@ def running_vwap(row: Row) -> float:
     """Return the same up to now: what open bars of continuous trading hold is added."""
     value, volume = row[VALUE_SUM], row[VOLUME_SUM]
     for k in range(SLOTS):
-        slot = minute_slot(row, k)
-        if slot[STATUS] == RUNNING and slot[KIND] == 0.0:
-            value += slot[BAR_VALUE]
-            volume += slot[BAR_TRADED]
+        at = minute_at(k)
+        if row[at + STATUS] == RUNNING and row[at + KIND] == 0.0:
+            value += row[at + BAR_VALUE]
+            volume += row[at + BAR_TRADED]
     return value / volume if volume > 0.0 else np.nan
 
 
-@inner_kernel
+@borrowing_kernel
 def after_close(memory: Memory, out: Outputs, index: int, slot: Row, interval: int) -> None:
     """Step the indicators and patterns of one interval with a continuous bar at its first closing."""
     if slot[KIND] != 0.0:
@@ -126,7 +126,7 @@ def after_close(memory: Memory, out: Outputs, index: int, slot: Row, interval: i
         _patterns(memory, out, index, slot, interval, part)
 
 
-@inner_kernel
+@borrowing_kernel
 def _emit_indicators(
     memory: Memory, out: Outputs, index: int, slot: Row, interval: int, part: Row, expected: float
 ) -> None:
@@ -144,13 +144,13 @@ def _emit_indicators(
     line.rvol_bar = part[OUTPUTS_AT + RVOL_OUT]
     line.expected_volume = expected
     line.baseline_version = np.uint64(memory.scalars[BASELINE_VERSION])
-    fill_volume(memory, index, slot, interval, line)
+    fill_volume(memory, index, slot, interval, line, out.volume_fields)
     out.counts[INDICATORS] = at + 1
 
 
-@inner_kernel
+@borrowing_kernel
 def _patterns(memory: Memory, out: Outputs, index: int, slot: Row, interval: int, part: Row) -> None:
-    bar = np.empty(_BAR_COLUMNS)
+    bar, said = out.bar, out.said
     bar[_B_OPEN], bar[_B_HIGH], bar[_B_LOW], bar[_B_CLOSE] = slot[OPEN], slot[HIGH], slot[LOW], slot[CLOSE]
     bar[_B_VOLUME] = slot[VOLUME]
     bar[_B_VWAP] = session_vwap(memory.state[index])
@@ -158,16 +158,16 @@ def _patterns(memory: Memory, out: Outputs, index: int, slot: Row, interval: int
     bar[_B_EMA] = part[OUTPUTS_AT + EMA_OUT]
     bar[_B_RSI] = part[OUTPUTS_AT + RSI_OUT]
     bar[_B_ATR] = part[OUTPUTS_AT + ATR_OUT]
-    said = np.empty(_VERDICT_COLUMNS)
     # one place that emits, so that it is compiled once
     for pattern in range(1, PATTERN_COUNT + 1):
-        said[:] = np.nan
+        for column in range(_VERDICT_COLUMNS):
+            said[column] = np.nan
         side, version = decide(part, pattern, bar, said, memory.parameters)
         if side != _SILENT:
             _emit_signal(memory, out, index, slot, interval, pattern, version, side, said)
 
 
-@inner_kernel
+@borrowing_kernel
 def _emit_signal(
     memory: Memory,
     out: Outputs,
@@ -204,7 +204,7 @@ def _emit_signal(
     out.counts[SIGNALS] = at + 1
 
 
-@inner_kernel
+@borrowing_kernel
 def _horizon(memory: Memory, index: int, confirmed: int) -> int:
     """Return seconds: an hour, or what is left of continuous trading."""
     hours = memory.phases[int(memory.state[index, PHASES])]

@@ -2,7 +2,7 @@
 
 from trading_platform.calc.bars import close_long, close_minute, long_slot, minute_slot
 from trading_platform.calc.closed_bar import FIVE_MINUTES, ONE_MINUTE, after_close, emit_bar
-from trading_platform.calc.kernel import inner_kernel
+from trading_platform.calc.kernel import borrowing_kernel
 from trading_platform.calc.pass_layout import (
     KIND,
     LAST_CLOSED,
@@ -24,7 +24,7 @@ from trading_platform.calc.pulses import mark_dirty
 _C_OUTSIDE_VOLUME = int(Counter.OUTSIDE_VOLUME)
 
 
-@inner_kernel
+@borrowing_kernel
 def close_bars(memory: Memory, out: Outputs) -> None:
     """Close every bar that ends at or before the watermark."""
     scalars = memory.scalars
@@ -39,13 +39,13 @@ def close_bars(memory: Memory, out: Outputs) -> None:
     scalars[NEXT_MINUTE] = max(scalars[NEXT_MINUTE], reached)
 
 
-@inner_kernel
+@borrowing_kernel
 def _close_interval(memory: Memory, out: Outputs, minute: int, interval: int) -> None:
     """Close the bars of one length whose last minute is `minute`."""
     start = minute + 1 - interval
     for index in range(len(memory.tokens)):
         row = memory.state[index]
-        slot = minute_slot(row, minute) if interval == 1 else long_slot(row, minute)
+        slot = row[minute_slot(minute) if interval == 1 else long_slot(minute)]
         if slot[STATUS] != RUNNING or slot[MINUTE] != start:
             continue
         if interval == 1:

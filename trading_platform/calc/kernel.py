@@ -7,15 +7,16 @@
   agree to the bit. There is never a second formula.
 - A fresh row is all zeros, unless the module offers `*_reset`.
 - State is only this row: saving it and restoring it half-way changes nothing.
-- What only other kernels call, on the memory of the whole pass, is an `inner_kernel`: it cannot be called from Python.
+- What only other kernels call, on the memory of the whole pass, is a `borrowing_kernel`, and an `inlined_kernel` if it
+  runs for each packet: neither can be called from Python, allocates or returns an array. An `inner_kernel` may do both.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trading_platform.jit import inner_kernel, kernel
+from trading_platform.jit import borrowing_kernel, inlined_kernel, inner_kernel, kernel
 
-__all__ = ["Matrix", "Row", "inner_kernel", "kernel"]
+__all__ = ["Matrix", "Row", "borrowing_kernel", "inlined_kernel", "inner_kernel", "kernel"]
 
 Row = NDArray[np.float64]
 """State of one calculation for one instrument, shape (fields,)."""

@@ -16,7 +16,7 @@ from trading_platform.calc.bars import (
     revise_minute,
 )
 from trading_platform.calc.closed_bar import FIVE_MINUTES, ONE_MINUTE, emit_bar
-from trading_platform.calc.kernel import Row, inner_kernel
+from trading_platform.calc.kernel import Row, borrowing_kernel, inlined_kernel
 from trading_platform.calc.pass_layout import (
     AFTER_GAP,
     BAR_TRADED,
@@ -78,7 +78,7 @@ _C_OUTSIDE_VOLUME = int(Counter.OUTSIDE_VOLUME)
 _C_SNAPSHOT_VOLUME = int(Counter.SNAPSHOT_VOLUME)
 
 
-@inner_kernel
+@inlined_kernel
 def take_tick(memory: Memory, out: Outputs, tick: Any, second: int) -> None:
     """Fold one decoded packet that came in this second (since the epoch); count what cannot be used."""
     counters = memory.counters
@@ -109,7 +109,7 @@ def take_tick(memory: Memory, out: Outputs, tick: Any, second: int) -> None:
     _fold(memory, out, index, tick, time, flag, kind)
 
 
-@inner_kernel
+@inlined_kernel
 def row_of(memory: Memory, token: int) -> int:
     """Return the row of a token, -1 when it was not subscribed."""
     size = len(memory.token_keys)
@@ -121,7 +121,7 @@ def row_of(memory: Memory, token: int) -> int:
     return -1
 
 
-@inner_kernel
+@inlined_kernel
 def _time_of(memory: Memory, exchange_time: int, second: int) -> tuple[int, int]:
     if exchange_time < 0:
         return second, _RECEIVE_TIME
@@ -131,7 +131,7 @@ def _time_of(memory: Memory, exchange_time: int, second: int) -> tuple[int, int]
     return exchange_time, 0
 
 
-@inner_kernel
+@inlined_kernel
 def _fold(memory: Memory, out: Outputs, index: int, tick: Any, time: int, flag: int, kind: int) -> None:
     row = memory.state[index]
     volume = float(tick.volume) if tick.volume >= 0 and tick.is_index == 0 else np.nan
@@ -155,7 +155,7 @@ def _fold(memory: Memory, out: Outputs, index: int, tick: Any, time: int, flag: 
     _into_bar(memory, out, index, kind, tick.last_price, time, volume, traded, flag)
 
 
-@inner_kernel
+@inlined_kernel
 def _is_duplicate(row: Row, tick: Any, time: int, volume: float) -> bool:
     return bool(
         row[SEEN] > 0.0
@@ -167,7 +167,7 @@ def _is_duplicate(row: Row, tick: Any, time: int, volume: float) -> bool:
     )
 
 
-@inner_kernel
+@borrowing_kernel
 def _note_change(memory: Memory, row: Row, tick: Any, change: int) -> int:
     """Count what the day's volume did; return the flags that it gives the bar."""
     flag = 0
@@ -190,7 +190,7 @@ def _note_change(memory: Memory, row: Row, tick: Any, change: int) -> int:
     return flag
 
 
-@inner_kernel
+@inlined_kernel
 def _into_bar(
     memory: Memory,
     out: Outputs,
@@ -204,7 +204,7 @@ def _into_bar(
 ) -> None:
     row = memory.state[index]
     minute = time // 60
-    slot = minute_slot(row, minute)
+    slot = row[minute_slot(minute)]
     # a five-minute bar opens with any of its minutes and is open until its last one
     memory.scalars[LAST_OPEN] = max(memory.scalars[LAST_OPEN], minute - minute % LONG_MINUTES + LONG_MINUTES - 1)
     if minute < memory.scalars[NEXT_MINUTE]:
@@ -223,7 +223,7 @@ def _into_bar(
     row[RUNNING_FLAGS] = slot[FLAGS]
 
 
-@inner_kernel
+@borrowing_kernel
 def _after_close(
     memory: Memory,
     out: Outputs,
@@ -259,10 +259,10 @@ def _after_close(
     both = revise_minute(memory, index, slot)
     emit_bar(memory, out, index, slot, ONE_MINUTE)
     if both:
-        emit_bar(memory, out, index, long_slot(row, minute), FIVE_MINUTES)
+        emit_bar(memory, out, index, row[long_slot(minute)], FIVE_MINUTES)
 
 
-@inner_kernel
+@inlined_kernel
 def _phase(memory: Memory, row: Row, time: int) -> int:
     hours = memory.phases[int(row[PHASES])]
     for k in range(len(hours)):

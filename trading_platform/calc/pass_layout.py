@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS
 from trading_platform.calc.kernel import Matrix, kernel
-from trading_platform.calc.patterns import breakout, volume_spike, vwap_cross
-from trading_platform.calc.relative_volume import DAY_FIELDS, unknown_days
+from trading_platform.calc.patterns import breakout, inputs, volume_spike, vwap_cross
+from trading_platform.calc.relative_volume import DAY_FIELDS, VOLUME_FIELDS, unknown_days
 from trading_platform.calc.volume_baseline import MINUTES_PER_DAY
 from trading_platform.wire.kite_layout import DAMAGE, TICK
 from trading_platform.wire.records import BAR, FEATURE, INDICATOR, LATEST, NULL_INT, SIGNAL, Rows
@@ -189,6 +189,10 @@ class Outputs(NamedTuple):
     counts: NDArray[np.int64]
     ticks: Rows
     damage: Rows
+    # work space of one bar, so that no kernel of the pass allocates: what patterns see and say, its volume fields
+    bar: NDArray[np.float64]
+    said: NDArray[np.float64]
+    volume_fields: NDArray[np.float64]
 
 
 BARS, INDICATORS, SIGNALS, FEATURES, PULSES, OUTPUT_KINDS = range(6)
@@ -243,6 +247,9 @@ def empty_outputs(instruments: int, tick_room: int, damage_room: int) -> Outputs
         counts=np.zeros(OUTPUT_KINDS, dtype=np.int64),
         ticks=np.zeros(tick_room, dtype=TICK),
         damage=np.zeros(damage_room, dtype=DAMAGE),
+        bar=np.empty(inputs.BAR_COLUMNS),
+        said=np.empty(inputs.VERDICT_COLUMNS),
+        volume_fields=np.empty(VOLUME_FIELDS),
     )
 
 

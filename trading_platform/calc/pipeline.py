@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading_platform.calc.closing import close_bars
-from trading_platform.calc.kernel import inner_kernel, kernel
+from trading_platform.calc.kernel import inlined_kernel, kernel
 from trading_platform.calc.packets import take_tick
 from trading_platform.calc.pass_layout import (
     BARS,
@@ -66,7 +66,7 @@ def run(memory: Memory, out: Outputs, buffer: NDArray[np.uint8], table: NDArray[
     return end
 
 
-@inner_kernel
+@inlined_kernel
 def _has_room(memory: Memory, out: Outputs, length: int) -> bool:
     instruments = len(memory.tokens)
     bars = instruments * (SLOTS + LONG_SLOTS) + 2 * (length // 10 + 1)
@@ -79,7 +79,7 @@ def _has_room(memory: Memory, out: Outputs, length: int) -> bool:
     )
 
 
-@inner_kernel
+@inlined_kernel
 def _take_record(
     memory: Memory,
     out: Outputs,
@@ -113,7 +113,7 @@ def _take_record(
         pulse_features(memory, out)
 
 
-@inner_kernel
+@inlined_kernel
 def _take_body(
     memory: Memory, out: Outputs, buffer: NDArray[np.uint8], kind: int, offset: int, length: int, second: int
 ) -> None:
@@ -127,7 +127,7 @@ def _take_body(
         memory.counters[_C_UNKNOWN_KIND] += 1
 
 
-@inner_kernel
+@inlined_kernel
 def _take_frame(memory: Memory, out: Outputs, buffer: NDArray[np.uint8], offset: int, length: int, second: int) -> None:
     memory.counters[_C_FRAMES] += 1
     ticks, damaged = decode_frame(buffer, offset, offset + length, out.ticks, 0, out.damage, 0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from trading_platform.calc.bar_volume import begin_minute, fill_running_volume
 from trading_platform.calc.closed_bar import running_vwap
-from trading_platform.calc.kernel import Row, inner_kernel
+from trading_platform.calc.kernel import Row, borrowing_kernel, inlined_kernel
 from trading_platform.calc.pass_layout import (
     ATR_OUT,
     BASELINE_FLAGS,
@@ -37,7 +37,7 @@ from trading_platform.calc.pass_layout import (
 )
 
 
-@inner_kernel
+@inlined_kernel
 def mark_dirty(memory: Memory, index: int) -> None:
     """Note that this row belongs into the next block of features."""
     row = memory.state[index]
@@ -47,7 +47,7 @@ def mark_dirty(memory: Memory, index: int) -> None:
         memory.scalars[DIRTY] += 1
 
 
-@inner_kernel
+@borrowing_kernel
 def pulse_features(memory: Memory, out: Outputs) -> None:
     """Write one block with the rows that changed since the last, in the order in which they changed."""
     count, second = memory.scalars[DIRTY], memory.scalars[PULSE_SECOND]
@@ -73,7 +73,7 @@ def pulse_features(memory: Memory, out: Outputs) -> None:
     memory.scalars[DIRTY] = 0
 
 
-@inner_kernel
+@borrowing_kernel
 def _feature(line: Any, token: int, row: Row) -> None:
     line.token = token
     line.flags = int(row[RUNNING_FLAGS])
@@ -88,7 +88,7 @@ def _feature(line: Any, token: int, row: Row) -> None:
     line.atr_14_5m, line.rvol_bar_5m = row[five + ATR_OUT], row[five + RVOL_OUT]
 
 
-@inner_kernel
+@inlined_kernel
 def keep_latest(memory: Memory, index: int, tick: Any) -> None:
     """Remember the packet as the instrument's latest, whatever may be wrong with its time or price."""
     line = memory.latest[index]
@@ -112,6 +112,6 @@ def keep_latest(memory: Memory, index: int, tick: Any) -> None:
         memory.scalars[LATEST_DIRTY] += 1
 
 
-@inner_kernel
+@borrowing_kernel
 def _or_nan(value: int) -> float:
     return float(value) if value >= 0 else np.nan
