@@ -11,9 +11,11 @@ from trading_platform.kite.login import log_in
 from trading_platform.kite.rest import KiteRest
 from trading_platform.kite.stored_login import LoginFile
 from trading_platform.market.clock import NS_PER_SECOND, Clock, elapsed_ns, pause
+from trading_platform.market.sessions import load_session_table
 from trading_platform.settings import Settings
 from trading_platform.simulator.exchange.accounts import Credentials
 from trading_platform.supervision.control import AT_WORK, Control
+from trading_platform.supervision.late_start import fetch_instruments
 from trading_platform.supervision.places import Places
 from trading_platform.supervision.plan import (
     CODE_SERVER,
@@ -21,6 +23,7 @@ from trading_platform.supervision.plan import (
     ENGINE,
     EXCHANGE,
     FEED,
+    LIVE,
     VALKEY,
     WEBSERVER,
     Plan,
@@ -61,6 +64,8 @@ class Start:
                 undo.pop_all()
 
     def _start(self, control: Control) -> None:
+        if self._plan.profile == LIVE:
+            fetch_instruments(self._settings, load_session_table(), Clock.wall(), self._say)
         asked = probes(self._settings, self._places, self._plan, wall_seconds)
         waiting: list[str] = []
         for stage in _STAGES:
