@@ -17,6 +17,7 @@ from trading_platform.orchestration.asset_ticks import ticks, ticks_match_the_jo
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.asset_volume_profiles import volume_profiles
 from trading_platform.orchestration.check_backup import backup_check
+from trading_platform.orchestration.checks_baselines import BASELINE_CHECKS
 from trading_platform.orchestration.freshness import with_freshness
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
 from trading_platform.orchestration.job_compact_lake import compact_lake_job
@@ -55,6 +56,7 @@ CHECKS = (
     ticks_match_the_journal,
     checks.bars_are_sound,
     checks.baselines_are_known,
+    *BASELINE_CHECKS,
     checks.profiles_are_sound,
     checks.seeds_are_warm,
     checks.snapshots_match_bars,

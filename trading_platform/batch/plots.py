@@ -45,15 +45,20 @@ class StageLatency:
 
 
 def volume_curve(baselines: pl.DataFrame) -> bytes:
-    """Draw the shape of a day's volume: each instrument's share of its day by minute, with what most of them have."""
+    """Draw the shape of a day's volume: each instrument's share of its day by minute, with its band.
+
+    The band is that of the forecast of the median instrument; where there are no quantiles, what most instruments have.
+    """
     minutes = baselines.filter(pl.col("interval") == 1).drop_nulls("expected_median")
-    shares = minutes.with_columns(
-        value=pl.col("expected_median") / pl.col("expected_median").sum().over("token") * 100,
-        minute=pl.col("bucket_start"),
-    )
+    whole = pl.col("expected_median").sum().over("token") / 100
     count = minutes["token"].n_unique()
     figure, axes = _figure(f"Volume that is normal, by minute: {count} instruments", "% of the day's volume")
-    _bands(axes, shares)
+    if "q10" in minutes.columns and minutes["q10"].count():
+        names = ("q10", "q25", "expected_median", "q75", "q90")
+        shares = minutes.select(pl.col("bucket_start").alias("minute"), *(pl.col(name) / whole for name in names))
+        _forecast_bands(axes, shares.group_by("minute").agg(pl.col(names).median()).sort("minute"))
+    else:
+        _bands(axes, minutes.select(value=pl.col("expected_median") / whole, minute=pl.col("bucket_start")))
     axes.set_ylim(bottom=0)
     _clock_axis(axes)
     return _png(figure)
@@ -70,6 +75,15 @@ def relative_volume_curve(snapshots: pl.DataFrame) -> bytes:
     axes.axhline(1.0, color=_TEXT, linewidth=0.7)
     _clock_axis(axes)
     return _png(figure)
+
+
+def _forecast_bands(axes: "Axes", curve: pl.DataFrame) -> None:
+    """Draw the median instrument's forecast by `minute`, and where half and four fifths of its bars are expected."""
+    minute = curve["minute"]
+    axes.fill_between(minute, curve["q10"], curve["q90"], color=_WIDE_BAND, linewidth=0, label="80% of bars expected")
+    axes.fill_between(minute, curve["q25"], curve["q75"], color=_BAND, linewidth=0, label="50% of bars expected")
+    axes.plot(minute, curve["expected_median"], color=_INK, linewidth=1.4, label="median instrument")
+    _legend(axes)
 
 
 def _bands(axes: "Axes", values: pl.DataFrame) -> None:

@@ -6,13 +6,13 @@ from trading_platform.batch.bars import history
 from trading_platform.batch.baselines import sessions_wanted
 from trading_platform.batch.baselines import volume_baselines as baselines_of
 from trading_platform.batch.day_averages import day_averages
-from trading_platform.batch.plots import volume_curve
 from trading_platform.market.corporate_actions import load_corporate_actions
 from trading_platform.market.sessions import load_session_table
 from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_reference import instruments
+from trading_platform.orchestration.baseline_report import baseline_metadata
 from trading_platform.orchestration.context import run_sessions
-from trading_platform.orchestration.metadata import FRESHNESS, OWNERS, dates, picture, table_metadata, written
+from trading_platform.orchestration.metadata import FRESHNESS, OWNERS, dates, table_metadata, written
 from trading_platform.orchestration.partitions import PREVIOUS_SESSIONS, SESSIONS
 from trading_platform.orchestration.resources import CalculationResource, LakeResource, RedisManagerResource
 from trading_platform.wire.lake_tables import INSTRUMENTS, VOLUME_BASELINES
@@ -65,6 +65,6 @@ def volume_baselines(
             sessions_missing=dates(missing),
             known=made.rows["expected_median"].fill_nan(None).count(),
             block=sha256,
-            plot=picture(volume_curve(made.rows.fill_nan(None))),
+            **baseline_metadata(store, session, made.rows, used),
         )
     )

@@ -53,6 +53,17 @@ def test_volume_curve(tokens: int) -> None:
     assert len(png) < MAX_BYTES
 
 
+def test_a_curve_with_quantiles_has_a_band_of_its_own() -> None:
+    plain = baselines(3, 390)
+    median = pl.col("expected_median")
+    banded = plain.with_columns(q10=median * 0.3, q25=median * 0.6, q75=median * 1.5, q90=median * 3.0)
+    assert volume_curve(banded).startswith(PNG)
+    assert len(volume_curve(banded)) < MAX_BYTES
+    assert volume_curve(banded) != volume_curve(plain)
+    unknown = plain.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("q10", "q25", "q75", "q90"))
+    assert volume_curve(unknown) == volume_curve(plain)
+
+
 def test_coverage_of_more_instruments_than_lines_stays_small() -> None:
     one = minute_bars(SESSION, None, "SYMBOL", closes=[1.0] * 300)
     keep = (pl.col("symbol").hash() + pl.col("start").dt.epoch("s")) % 3 != 0
