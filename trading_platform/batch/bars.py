@@ -1,5 +1,6 @@
 """Minute bars of the lake: from a journal's replay or from an import, and the longer bars that minutes make."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -115,6 +116,17 @@ def longer_bars(minutes: pl.DataFrame, interval: int) -> pl.DataFrame:
 
 def history(lake: TableStore, wanted: list[date]) -> tuple[pl.DataFrame, list[date], list[date]]:
     """Return the minute bars of those wanted sessions that the lake holds, these sessions, and the missing ones."""
+    found, missing = _held(lake, wanted)
+    return lake.read_sessions(MINUTE_BARS.name, found), found, missing
+
+
+def history_by_session(lake: TableStore, wanted: list[date]) -> tuple[Iterator[pl.DataFrame], list[date], list[date]]:
+    """Return the same one session at a time, each read when it is asked for."""
+    found, missing = _held(lake, wanted)
+    return (lake.read_sessions(MINUTE_BARS.name, [session]) for session in found), found, missing
+
+
+def _held(lake: TableStore, wanted: list[date]) -> tuple[list[date], list[date]]:
     held = set(lake.sessions(MINUTE_BARS.name))
     found = [session for session in wanted if session in held]
     if not found:
@@ -123,7 +135,7 @@ def history(lake: TableStore, wanted: list[date]) -> tuple[pl.DataFrame, list[da
             f"minute_bars holds none of the {len(wanted)} sessions before ({span}); backfill, import or record them, "
             "then materialise minute_bars for them"
         )
-    return lake.read_sessions(MINUTE_BARS.name, found), found, [session for session in wanted if session not in held]
+    return found, [session for session in wanted if session not in held]
 
 
 def missing_bars(session: date, shard: str) -> MissingInput:

@@ -1,5 +1,6 @@
 """Volume baselines of a session, from the minute bars of the sessions before it."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -7,17 +8,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from trading_platform.batch.baseline_rows import ClassBaselines, baseline_rows
 from trading_platform.batch.day_averages import NO_AVERAGES
-from trading_platform.batch.reference import stored_day, with_tokens
-from trading_platform.batch.volume_cubes import last_minute_of, span_of, volume_cube
-from trading_platform.calc.relative_volume import DAY_NAMES, TRADINGVIEW_MINUTES
+from trading_platform.batch.past_volumes import PastVolumes, past_volumes
+from trading_platform.calc.live_forecast import LIVE_FIELDS
+from trading_platform.calc.relative_volume import DAY_FIELDS, TRADINGVIEW_MINUTES
+from trading_platform.calc.volume.outlook import outlooks
 from trading_platform.calc.volume_baseline import INTERVALS, BaselineBlock, UsualDay
-from trading_platform.calc.volume_history import DayExpectations, expectations, joined
-from trading_platform.errors import InstrumentError, UnknownSessionDate
+from trading_platform.calc.volume_history import VolumeHistory, expectations, joined
+from trading_platform.errors import UnknownSessionDate
+from trading_platform.market.clock import IST
 from trading_platform.market.corporate_actions import CorporateActions, load_corporate_actions
-from trading_platform.market.instruments import session_class
-from trading_platform.market.sessions import SessionClass, SessionTable
+from trading_platform.market.sessions import SessionClass, SessionTable, load_session_table
 from trading_platform.wire.blocks import content_hash
+
+GRANULARITIES = (1, 3, 5, 15, 30, 60)
+"""Lengths in minutes of the bars that have a baseline; the block for the engine holds INTERVALS of them."""
 
 LOOK_BACK_LIMIT = 3
 """How many times the wanted number of sessions is looked through for days of the same class."""
@@ -65,91 +71,97 @@ def sessions_wanted(table: SessionTable, session: date, count: int) -> dict[Sess
 
 
 def volume_baselines(
-    bars: pl.DataFrame,
+    parts: Iterable[pl.DataFrame],
     instruments: pl.DataFrame,
     *,
     session: date,
-    wanted: dict[SessionClass, list[date]],
+    wanted: Mapping[SessionClass, list[date]],
     min_sessions: int,
+    table: SessionTable | None = None,
     actions: CorporateActions | None = None,
     averages: pl.DataFrame = NO_AVERAGES,
 ) -> Baselines:
-    """Return what is usual over past sessions, for today's tokens.
+    """Return what past sessions say is usual, and what the model expects, for today's tokens.
 
-    `bars` are rows of `minute_bars`; of each instrument only sessions that its own class wants are used. Without
-    `actions` those that are shipped adjust past volumes. `averages` are of `day_averages`, for the rows alone.
+    `parts` are rows of `minute_bars`, whole sessions each, all before `session`; of each instrument only those are used
+    that its own class wants. Without `table` and `actions` those that are shipped tell opening hours and adjust past
+    volumes. `averages` are of `day_averages`, for the rows alone.
     """
+    table = load_session_table() if table is None else table
     actions = load_corporate_actions() if actions is None else actions
-    named = _of_wanted_sessions(with_tokens(bars, instruments), instruments, session, wanted)
-    known = named.select("token", "symbol").unique("token").sort("token")
-    tokens = known["token"].to_numpy().astype(np.uint32)
-    usual, first_minute = _usual(named, known, session, actions, min_sessions)
-    block = BaselineBlock(
-        session,
-        tokens,
-        first_minute,
-        usual.bars,
-        tuple(sorted(set(named["session"]))),
-        UsualDay(usual.cumulative, usual.tradingview_mean, usual.day),
-    )
+    volumes = past_volumes(parts, instruments, session=session, wanted=wanted, opens=opening_minutes(table, session))
+    classes = []
+    while volumes:
+        # one class after the other, and its volumes given up behind it: they are most of the memory
+        classes.append(_of_class(volumes.pop(0), session, actions, min_sessions))
+    block = _block(classes, session)
     content = block.encode()
-    rows = pl.concat([_rows(usual, tokens, interval, first_minute) for interval in INTERVALS])
     version = pl.lit(content_hash(content)[:16]).alias("baseline_version")
-    named_rows = rows.join(known, on="token", how="left").join(averages, on="token", how="left")
-    return Baselines(block, content, named_rows.with_columns(version, session=pl.lit(session)))
+    rows = baseline_rows(classes, min_sessions).join(averages, on="token", how="left")
+    return Baselines(block, content, rows.with_columns(version, session=pl.lit(session)))
 
 
-def _of_wanted_sessions(
-    bars: pl.DataFrame, instruments: pl.DataFrame, session: date, wanted: dict[SessionClass, list[date]]
-) -> pl.DataFrame:
-    seen = set(bars["token"].unique())
-    day = stored_day(instruments.filter(pl.col("token").is_in(list(seen))), session)
-    names = stored_day(instruments, session).fno_names
-    pairs: list[tuple[int, date]] = []
-    for instrument in day.instruments:
-        try:
-            of_class = session_class(instrument, names)
-        except InstrumentError:
-            continue
-        pairs += [(instrument.token, past) for past in wanted.get(of_class, ())]
-    allowed = pl.DataFrame(pairs, schema={"token": pl.Int64, "session": pl.Date}, orient="row")
-    return bars.with_columns(pl.col("token").cast(pl.Int64)).join(allowed, on=["token", "session"], how="semi")
-
-
-def _usual(
-    bars: pl.DataFrame, known: pl.DataFrame, session: date, actions: CorporateActions, min_sessions: int
-) -> tuple[DayExpectations, int]:
-    """Return what is usual for each known token, and the first minute of its curves; in parts, to bound memory."""
-    span = span_of(bars)
-    width = last_minute_of(bars) - span[0] + 1 if span[1] else 1
-    sessions = bars["session"].unique().sort().to_list()
-    parts = []
-    for first in range(0, max(1, known.height), _INSTRUMENTS_AT_ONCE):
-        chosen = known.slice(first, _INSTRUMENTS_AT_ONCE)
-        cube = volume_cube(
-            bars.filter(pl.col("token").is_in(chosen["token"].implode())),
-            sessions=sessions,
-            symbols=chosen["symbol"].to_list(),
-            span=(span[0], width),
-            tokens=chosen["token"].to_list(),
-        )
-        history = cube.history(actions, range(len(sessions)), session)
-        parts.append(expectations(history, INTERVALS, min_sessions))
-    return joined(parts), span[0]
-
-
-def _rows(usual: DayExpectations, tokens: NDArray[np.uint32], interval: int, first_minute: int) -> pl.DataFrame:
-    buckets = usual.bars[interval].shape[1]
-    ends = np.minimum((np.arange(buckets) + 1) * interval, usual.cumulative.shape[1]) - 1
-    unknown = np.full((len(tokens), buckets), np.nan)
-    columns = {
-        "token": np.repeat(tokens.astype(np.int64), buckets),
-        "interval": np.full(len(tokens) * buckets, interval),
-        "bucket_start": np.tile(first_minute + np.arange(buckets) * interval, len(tokens)),
-        "expected_median": usual.bars[interval].ravel(),
-        "sessions_used": usual.known[interval].ravel(),
-        "expected_cumulative": usual.cumulative[:, ends].ravel(),
-        "tradingview_mean": (usual.tradingview_mean if interval == TRADINGVIEW_MINUTES else unknown).ravel(),
-        **{name: np.repeat(usual.day[:, k], buckets) for k, name in enumerate(DAY_NAMES)},
+def opening_minutes(table: SessionTable, session: date) -> dict[SessionClass, int]:
+    """Return the minute after midnight IST at which continuous trading of each class opens."""
+    opens = {
+        one: table.session(one, session).opens.astimezone(IST)
+        for one in SessionClass
+        if table.is_covered(one, session) and table.is_session(one, session)
     }
-    return pl.DataFrame(columns).filter(pl.col("sessions_used") > 0)
+    return {one: moment.hour * 60 + moment.minute for one, moment in opens.items()}
+
+
+def _of_class(past: PastVolumes, session: date, actions: CorporateActions, min_sessions: int) -> ClassBaselines:
+    cube = past.cube
+    factors = cube.factors(actions, range(len(cube.sessions)), session)
+    adjusted = (factors != 1.0).any(axis=0)
+    if adjusted.any():
+        np.multiply(cube.minutes, factors[:, :, None], out=cube.minutes)
+    usual = []
+    for first in range(0, len(past.tokens), _INSTRUMENTS_AT_ONCE):
+        rows = slice(first, first + _INSTRUMENTS_AT_ONCE)
+        history = VolumeHistory(
+            minutes=np.ascontiguousarray(cube.minutes[:, rows]),
+            opening_auction=cube.opening_auction[:, rows] * factors[:, rows],
+            closing_auction=cube.closing_auction[:, rows] * factors[:, rows],
+            whole=cube.whole[:, rows],
+            adjusted=adjusted[rows],
+        )
+        usual.append(expectations(history, (), min_sessions))
+    expected = outlooks(cube.minutes, past.options, min_sessions, GRANULARITIES)
+    return ClassBaselines(past.tokens, cube.symbols, cube.sessions, cube.first_minute, joined(usual), expected)
+
+
+def _block(classes: list[ClassBaselines], session: date) -> BaselineBlock:
+    """Return the block of all classes, tokens ascending, each curve at its minute of the day."""
+    first = min((one.first_minute for one in classes), default=0)
+    last = max((one.first_minute + one.usual.cumulative.shape[1] for one in classes), default=1)
+    tokens = np.concatenate([np.zeros(0, np.uint32), *(one.tokens for one in classes)])
+    order = np.argsort(tokens)
+
+    def placed(interval: int, table: str) -> NDArray[np.float64]:
+        values = np.full((len(tokens), -(-(last - first) // interval)), np.nan)
+        row = 0
+        for one in classes:
+            found = one.expected[interval].median if table == "median" else getattr(one.usual, table)
+            at = (one.first_minute - first) // interval
+            values[row : row + len(found), at : at + found.shape[1]] = found
+            row += len(found)
+        return values[order]
+
+    def stacked(found: list[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
+        return np.concatenate([np.zeros((0, width)), *found])[order]
+
+    return BaselineBlock(
+        session,
+        tokens[order],
+        first,
+        {interval: placed(interval, "median") for interval in INTERVALS},
+        tuple(sorted({day for one in classes for day in one.sessions})),
+        UsualDay(
+            placed(1, "cumulative"),
+            placed(TRADINGVIEW_MINUTES, "tradingview_mean"),
+            stacked([one.usual.day for one in classes], DAY_FIELDS),
+        ),
+        {i: stacked([one.expected[i].filters for one in classes], LIVE_FIELDS) for i in INTERVALS},
+    )

@@ -1,6 +1,7 @@
 """Volume fields of minute bars that stand in files: what the engine publishes, each session from those before it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -10,9 +11,10 @@ from trading_platform.batch.baselines import comparable_sessions
 from trading_platform.batch.volume_cubes import VolumeCube, span_of, volume_cube
 from trading_platform.batch.volume_rows import volume_rows, with_regime
 from trading_platform.calc.relative_volume import FIELD_NAMES, VixRegime
+from trading_platform.calc.volume.outlook import outlooks
 from trading_platform.calc.volume_averages import volume_averages
 from trading_platform.calc.volume_companions import other_leg
-from trading_platform.calc.volume_history import expectations
+from trading_platform.calc.volume_history import DayExpectations, expectations
 from trading_platform.market.corporate_actions import CorporateActions
 from trading_platform.market.session_kinds import PhaseKind, VolumeClass
 from trading_platform.market.sessions import SessionClass, SessionTable
@@ -42,7 +44,8 @@ def volume_of_bars(
 ) -> pl.DataFrame:
     """Return COLUMNS by symbol, ts and interval from minute bars (symbol, ts in IST, prices, volume), if any.
 
-    The baseline of a session comes from up to `sessions` sessions of its kind before it, null below `min_sessions`.
+    The baseline of a session comes from up to `sessions` sessions of its kind before it, null below `min_sessions`; its
+    model is fitted to all symbols of the file together, once a session.
     Bars outside continuous trading are auctions: no row of their own, part of the day's volume.
     """
     bars = _with_phases(minutes, table)
@@ -51,13 +54,16 @@ def volume_of_bars(
     wanted = {day: _places(days, comparable_sessions(table, _CLASS, day, sessions)) for day in days}
     ordinary = [k for k, day in enumerate(days) if table.session_type(_CLASS, day) is not VolumeClass.SPECIAL]
     symbols = bars["symbol"].unique().sort().to_list()
+    cubes = [
+        volume_cube(bars.filter(pl.col("symbol").is_in(chosen)), sessions=days, symbols=chosen, span=span)
+        for chosen in _chunks(symbols)
+    ]
     parts: list[pl.DataFrame] = []
-    for chosen in _chunks(symbols):
-        mine = bars.filter(pl.col("symbol").is_in(chosen))
-        cube = volume_cube(mine, sessions=days, symbols=chosen, span=span)
-        for place, day in enumerate(days):
-            before = [k for k in ordinary if k < place][-_AVERAGED_SESSIONS:]
-            parts += _session_rows(cube, place, wanted[day], before, actions, min_sessions)
+    for place, day in enumerate(days):
+        before = [k for k in ordinary if k < place][-_AVERAGED_SESSIONS:]
+        usual = _usual(cubes, wanted[day], day, actions, min_sessions)
+        for cube, expected in zip(cubes, usual, strict=True):
+            parts += _session_rows(cube, place, before, actions, expected)
     rows = with_regime(pl.concat(parts), bars).with_columns(
         ts="start", vix_regime=pl.col("vix_regime").replace_strict(_REGIMES, return_dtype=pl.String)
     )
@@ -91,16 +97,29 @@ def _places(days: Sequence[date], wanted: Sequence[date]) -> list[int]:
     return [place for place, day in enumerate(days) if day in among]
 
 
+def _usual(
+    cubes: Sequence[VolumeCube], wanted: Sequence[int], day: date, actions: CorporateActions, min_sessions: int
+) -> Iterator[DayExpectations]:
+    """Give what is usual on a day for the symbols of each cube; bars are forecast for all symbols together."""
+    histories = [cube.history(actions, wanted, day) for cube in cubes]
+    options = np.array([bool(other_leg(symbol)) for cube in cubes for symbol in cube.symbols], np.bool_)
+    minutes = np.concatenate([history.minutes for history in histories], axis=1)
+    expected = outlooks(minutes, options, min_sessions, INTERVALS)
+    first = 0
+    for cube, history in zip(cubes, histories, strict=True):
+        rows = slice(first, first + len(cube.symbols))
+        yield replace(
+            expectations(history, (), min_sessions),
+            bars={interval: outlook.median[rows] for interval, outlook in expected.items()},
+            known={interval: outlook.known[rows] for interval, outlook in expected.items()},
+        )
+        first = rows.stop
+
+
 def _session_rows(
-    cube: VolumeCube,
-    place: int,
-    wanted: Sequence[int],
-    before: Sequence[int],
-    actions: CorporateActions,
-    min_sessions: int,
+    cube: VolumeCube, place: int, before: Sequence[int], actions: CorporateActions, usual: DayExpectations
 ) -> Iterator[pl.DataFrame]:
     day = cube.sessions[place]
-    usual = expectations(cube.history(actions, wanted, day), INTERVALS, min_sessions)
     factors = cube.factors(actions, before, day)
     averages = volume_averages(cube.day_volumes[before] * factors, cube.closes[before] / factors)
     beside = pl.DataFrame(

@@ -9,6 +9,7 @@ from trading_platform.batch.bars import TICKS, bars_of_replay
 from trading_platform.batch.pattern_runs import signals_of_replay
 from trading_platform.batch.replay import frame_of_rows
 from trading_platform.batch.snapshots import snapshots_of_replay
+from trading_platform.calc.volume_baseline import INTERVALS
 from trading_platform.errors import LakeError, MissingInput
 from trading_platform.inspection.differences import Compared, Difference, Values, compare_rows
 from trading_platform.inspection.names import bar_name, bucket_name, signal_name
@@ -92,7 +93,8 @@ def _compare_baseline(lake: TableStore, found: Trace, version: str | None) -> Co
     if held != [version]:
         difference = Difference(store, "baseline version", version, ", ".join(held) or None)
         return Compared(store, "another version than the pass used", None, (difference,))
-    theirs = rows.filter(pl.col("token") == found.token).select(*_BUCKET, "expected_median").to_dicts()
+    followed = (pl.col("token") == found.token) & pl.col("interval").is_in(INTERVALS)
+    theirs = rows.filter(followed).select(*_BUCKET, "expected_median").to_dicts()
     mine = [{**one, "expected_median": found.expected(one["interval"], one["bucket_start"])} for one in theirs]
     differences = compare_rows(store, bucket_name, key=_BUCKET, journal=mine, stored=theirs)
     return Compared(store, f"version {version}", len(theirs), tuple(differences))

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from trading_platform.batch.bars import history
+from trading_platform.batch.bars import history_by_session
 from trading_platform.batch.baselines import sessions_wanted
 from trading_platform.batch.baselines import volume_baselines as baselines_of
 from trading_platform.batch.day_averages import day_averages
@@ -22,7 +22,7 @@ GROUP = "volume"
 
 @dg.asset(
     deps=[instruments, dg.AssetDep(minute_bars, partition_mapping=PREVIOUS_SESSIONS)],
-    description="Median volume of each instrument at each minute over past sessions of the same kind, for the engine.",
+    description="Volume expected of each instrument and bar, as forecast the evening before, for the engine.",
     partitions_def=SESSIONS,
     group_name=GROUP,
     kinds={"deltalake", "polars", "redis"},
@@ -41,12 +41,12 @@ def volume_baselines(
     (session,) = run_sessions(context)
     store = lake.open()
     wanted = sessions_wanted(load_session_table(), session, calculation.baseline_sessions)
-    bars, used, missing = history(store, sorted({day for days in wanted.values() for day in days}))
+    parts, used, missing = history_by_session(store, sorted({day for days in wanted.values() for day in days}))
     if missing:
         context.log.warning("minute_bars holds nothing of %s; the baselines do without", dates(missing))
     listed, actions = store.read_sessions(INSTRUMENTS.name, [session]), load_corporate_actions()
     made = baselines_of(
-        bars,
+        parts,
         listed,
         session=session,
         wanted=wanted,

@@ -33,7 +33,10 @@ COLUMN_SOURCES: Mapping[str, Mapping[str, Sources]] = {
     "volume_baselines": {
         **_same("instruments", "token", "symbol"),
         "bucket_start": _from("minute_bars", "start"),
-        "expected_median": _from("minute_bars", "start", "volume"),
+        **dict.fromkeys(
+            ("expected_median", "expected_mean", "q10", "q25", "q75", "q90", "model", "reason"),
+            _from("minute_bars", "start", "volume"),
+        ),
         "sessions_used": _from("minute_bars", "volume"),
     },
     "volume_profiles": {

@@ -14,7 +14,7 @@ VOLUME_BASELINES = Table(
         SYMBOL,
         INTERVAL,
         Column("bucket_start", pl.Int32, "Start of the bar in minutes after midnight IST."),
-        Column("expected_median", pl.Float64, "Median volume; null with too few sessions or a median of 0."),
+        Column("expected_median", pl.Float64, "Volume as likely exceeded as not, by `model`; null where unknown."),
         Column("sessions_used", pl.Int32, "Past sessions that had a bar with a volume here."),
         BASELINE,
         Column("expected_cumulative", pl.Float64, "Median of what was traded from the open to the end of the bar."),
@@ -31,6 +31,13 @@ VOLUME_BASELINES = Table(
         Column("avg_price_20", pl.Float64, "Mean last price of the last 20 sessions; null with fewer."),
         Column("avg_price_55", pl.Float64, "Mean last price of the last 55 sessions; null with fewer."),
         Column("turtle_ready", pl.Boolean, "Whether the means over 55 sessions are known."),
+        Column("expected_mean", pl.Float64, "Mean volume: those of longer bars are sums of those of their minutes."),
+        Column("q10", pl.Float64, "Volume that one bar in ten stays below; null without a fitted model."),
+        Column("q25", pl.Float64, "Volume that a quarter of bars stay below."),
+        Column("q75", pl.Float64, "Volume that three quarters of bars stay below."),
+        Column("q90", pl.Float64, "Volume that nine bars in ten stay below."),
+        Column("model", pl.String, "published_panel, published_filter, median20 (of past sessions) or none."),
+        Column("reason", pl.String, "Why the published model does not speak of the instrument; null when it does."),
     ),
 )
 

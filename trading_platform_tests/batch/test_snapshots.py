@@ -29,7 +29,7 @@ def made() -> tuple[pl.DataFrame, list[float], list[float]]:
     wanted = {one: [BEFORE] for one in SessionClass}
     seeds = INDICATOR_SEEDS.conform(indicator_seeds(history, instruments(), session=SESSION).rows)
     baselines = VOLUME_BASELINES.conform(
-        volume_baselines(history, instruments(), session=SESSION, wanted=wanted, min_sessions=1).rows
+        volume_baselines([history], instruments(), session=SESSION, wanted=wanted, min_sessions=1).rows
     )
     bars = pl.concat(
         [

@@ -106,7 +106,9 @@ def lake_rows(bars: pl.DataFrame) -> pl.DataFrame:
 
 def baselines() -> Baselines:
     wanted = dict.fromkeys(SessionClass, DAYS[:-1])
-    return volume_baselines(lake_rows(BARS.filter(~OF_TODAY)), listed(), session=TODAY, wanted=wanted, min_sessions=10)
+    return volume_baselines(
+        [lake_rows(BARS.filter(~OF_TODAY))], listed(), session=TODAY, wanted=wanted, min_sessions=10
+    )
 
 
 def session(block: bytes | None) -> Feeding:

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from trading_platform.definitions import build_definitions
@@ -53,9 +54,13 @@ def test_a_new_user_has_baselines_on_the_first_morning(settings: Settings) -> No
     assert set(bars["source"]) == {"kite_historical"}
     assert lake.counts("minute_bars") == lake.counts("historical_bars")
     assert set(store.blocks) == {"baseline", "seeds"}
-    known = lake.read_sessions("volume_baselines", [SESSION]).drop_nulls("expected_median")
-    # all but the index trade
-    assert known["token"].n_unique() == len(TOKENS) - 1
+    rows = lake.read_sessions("volume_baselines", [SESSION])
+    listed = lake.read_sessions("instruments", [SESSION]).filter(pl.col("token").is_in(rows["token"].implode()))
+    assert listed.height == rows["token"].n_unique() == len(TOKENS)
+    # an index does not trade, and nothing is said of options
+    served = listed.filter((pl.col("segment") != "INDICES") & ~pl.col("instrument_type").is_in(["CE", "PE"]))
+    assert set(rows.drop_nulls("expected_median")["token"]) == set(served["token"])
+    assert 1 < served.height < len(TOKENS)
 
 
 def test_bars_are_made_again_when_a_backfill_brought_more(settings: Settings) -> None:

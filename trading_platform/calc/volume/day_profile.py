@@ -9,6 +9,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from trading_platform.calc.kernel import kernel
+
 Cube = NDArray[np.float64]
 Table = NDArray[np.float64]
 
@@ -54,8 +56,10 @@ def day_profiles(logs: Cube, common: NDArray[np.float64]) -> tuple[Table, Table]
     rough = np.where(known > 0, own - smooth, 0.0)
     error = noise[:, None] / np.maximum(known, 1)
     true = np.maximum(_mean_square(rough, known) - np.nanmean(error, axis=1), 0.0)
-    weight = true[:, None] / (true[:, None] + error)
-    profile = np.where(known > 0, smooth + np.nan_to_num(weight) * rough, smooth)
+    both = true[:, None] + error
+    # without any noise a mean is all that is needed
+    weight = np.where(both > 0.0, true[:, None] / np.where(both > 0.0, both, 1.0), 1.0)
+    profile = np.where(known > 0, smooth + weight * rough, smooth)
     return profile, level
 
 
@@ -77,13 +81,24 @@ def _weighted_mean(own: Table, known: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(total > 0, weighed / np.maximum(total, 1), np.nan)
 
 
+@kernel
+def _spread(values: Table, near: Table) -> Table:
+    """Return the product of two matrices, summed in one order however many threads there are."""
+    spread = np.zeros(values.shape)
+    for row in range(len(values)):
+        for bin_ in range(len(near)):
+            if values[row, bin_] != 0.0:
+                spread[row] += values[row, bin_] * near[bin_]
+    return spread
+
+
 def _smooth(deviation: Table, known: NDArray[np.int64]) -> Table:
     bins = deviation.shape[1]
     width = bins / NEIGHBOURS
     at = np.arange(bins)
-    kernel = np.exp(-0.5 * ((at[:, None] - at[None, :]) / width) ** 2)
-    weight = known @ kernel
-    total = (np.where(known > 0, deviation, 0.0) * known) @ kernel
+    near = np.exp(-0.5 * ((at[:, None] - at[None, :]) / width) ** 2)
+    weight = _spread(known.astype(np.float64), near)
+    total = _spread(np.where(known > 0, deviation, 0.0) * known, near)
     return np.where(weight > 0, total / np.maximum(weight, 1e-12), np.nan)
 
 

@@ -7,9 +7,12 @@ above their forecast, and the mean of ln(forecast / actual) fall below -0.03.)
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trading_platform.calc.kernel import kernel
 
 Cube = NDArray[np.float64]
 Table = NDArray[np.float64]
@@ -23,17 +26,25 @@ PRIOR_BINS, PRIOR_SYMBOLS = 3.0, 3.0
 OPENING_PART = 25
 """The opening group of bins is one part in 25 of the day: it knows of today nothing or little."""
 LEVEL_SESSIONS, WEEK = 20, 5
+BIN_FEATURES, DAY_FEATURES = 12, 5
+"""How many columns `bin_features` and `day_features` give."""
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
-    """Sums over symbols and how many they are, by session and bin: surprises, residuals; by session: levels."""
+class Levels:
+    """How far all symbols together moved from their usual levels, by session, and how many they are."""
+
+    level: NDArray[np.float64]
+    level_count: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Market(Levels):
+    """Sums over symbols and how many they are, by session and bin: surprises, residuals."""
 
     surprise: Table
     residual: Table
     count: Table
-    level: NDArray[np.float64]
-    level_count: NDArray[np.float64]
 
     def others(self, own: Cube, total: Table) -> Cube:
         """Return the mean of all others than each symbol, drawn to zero where they are few."""
@@ -44,13 +55,25 @@ class Market:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What a block of symbols has shown: residual to the profile, level by session, the filter's surprises."""
+class Shown:
+    """What a block of symbols has shown: residual to the profile, level by session."""
 
     residual: Cube
     level: Table
     usual: Table
     """Mean level of the 20 sessions before."""
+
+    @property
+    def levels(self) -> Levels:
+        """Return the sums over this block."""
+        moved = np.nan_to_num(self.level - self.usual)
+        return Levels(moved.sum(axis=0), np.sum(~np.isnan(self.level), axis=0).astype(np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Shown):
+    """What a block of symbols has shown, and what the filter had expected."""
+
     surprise: Cube
     clipped: Cube
     """Residual less the usual level, clipped."""
@@ -58,29 +81,38 @@ class Known:
     @property
     def market(self) -> Market:
         """Return the sums over this block."""
-        moved = np.nan_to_num(self.level - self.usual)
+        levels = self.levels
         return Market(
+            levels.level,
+            levels.level_count,
             np.nansum(self.surprise, axis=0),
             np.nansum(self.clipped, axis=0),
             np.sum(~np.isnan(self.surprise), axis=0).astype(np.float64),
-            moved.sum(axis=0),
-            np.sum(~np.isnan(self.level), axis=0).astype(np.float64),
         )
 
 
-def add_markets(parts: list[Market]) -> Market:
+_Sums = TypeVar("_Sums", bound=Levels)
+
+
+def add_markets(parts: list[_Sums]) -> _Sums:
     """Return the sums over all blocks."""
-    return Market(*(np.sum([getattr(part, name) for part in parts], axis=0) for name in Market.__dataclass_fields__))
+    kind = type(parts[0])
+    return kind(*(np.sum([getattr(part, name) for part in parts], axis=0) for name in kind.__dataclass_fields__))
+
+
+def shown_of(residual: Cube) -> Shown:
+    """Gather what residuals (logs less profile) show by themselves."""
+    level = _median_of_session(residual)
+    return Shown(residual, level, _mean_before(level, LEVEL_SESSIONS))
 
 
 def known_of(residual: Cube, forecast: Cube, variance: Cube) -> Known:
     """Gather what is known from residuals (logs less profile), the filter's one-bin forecasts and their variance."""
-    level = _median_of_session(residual)
-    usual = _mean_before(level, LEVEL_SESSIONS)
+    shown = shown_of(residual)
     most = SURPRISE_SIGMAS * np.sqrt(variance)
     surprise = np.clip(residual - forecast, -most, most)
-    clipped = np.clip(residual - usual[:, :, None], -MOST_RESIDUAL, MOST_RESIDUAL)
-    return Known(residual, level, usual, surprise, clipped)
+    clipped = np.clip(residual - shown.usual[:, :, None], -MOST_RESIDUAL, MOST_RESIDUAL)
+    return Known(residual, shown.level, shown.usual, surprise, clipped)
 
 
 def bin_features(known: Known, market: Market, forecast: Cube, by_factor: Cube) -> Cube:
@@ -109,7 +141,7 @@ def bin_features(known: Known, market: Market, forecast: Cube, by_factor: Cube) 
     return _stack(columns, known.residual.shape)
 
 
-def day_features(known: Known, market: Market) -> Cube:
+def day_features(known: Shown, market: Levels) -> Cube:
     """Return what was known the evening before, shape (symbols, sessions, bins, features)."""
     moved = known.level - known.usual
     bins = known.residual.shape[2]
@@ -171,6 +203,20 @@ def _mean_of_day(values: Cube) -> Cube:
     return total / (count + PRIOR_BINS)
 
 
+@kernel
+def _count(square: Table, cross: NDArray[np.float64], features: Table, target: NDArray[np.float64]) -> None:
+    """Add the products of each row with a target, and of a leading one, in order: threads have no say in the sum."""
+    width = features.shape[1] + 1
+    row = np.ones(width)
+    for at in range(len(target)):
+        if target[at] == target[at]:
+            row[1:] = features[at]
+            for i in range(width):
+                cross[i] += row[i] * target[at]
+                for j in range(width):
+                    square[i, j] += row[i] * row[j]
+
+
 class Moments:
     """Sums from which a ridge regression with an intercept is solved; blocks are added one after the other."""
 
@@ -184,14 +230,12 @@ class Moments:
         Targets are clipped at 2 robust deviations of their symbol.
         """
         for columns, wanted in zip(features, target, strict=True):
-            known = ~np.isnan(wanted)
-            if not known.any():
+            told = wanted[~np.isnan(wanted)]
+            if not len(told):
                 continue
-            told = wanted[known]
-            limit = CLIPPED_SIGMAS * MAD_TO_SIGMA * np.median(np.abs(told))
-            design = np.concatenate([np.ones((len(told), 1)), columns[known]], axis=1)
-            self.square += design.T @ design
-            self.cross += design.T @ np.clip(told, -limit, limit)
+            limit = CLIPPED_SIGMAS * MAD_TO_SIGMA * float(np.median(np.abs(told)))
+            rows = np.ascontiguousarray(columns, np.float64).reshape(-1, columns.shape[-1])
+            _count(self.square, self.cross, rows, np.clip(wanted, -limit, limit).ravel().astype(np.float64))
 
     def solve(self) -> NDArray[np.float64]:
         """Return intercept and coefficients, the latter drawn to zero; all zero without observations."""
@@ -213,5 +257,8 @@ def groups_of(bins: int) -> list[slice]:
 
 def apply(coefficients: NDArray[np.float64], features: Cube) -> Cube:
     """Return the correction of each forecast."""
-    corrected: Cube = coefficients[0] + features @ coefficients[1:]
+    # not a product of matrices: its last digits may depend on how many threads share the work
+    corrected: Cube = np.full(features.shape[:-1], coefficients[0])
+    for place, coefficient in enumerate(coefficients[1:]):
+        corrected += coefficient * features[..., place]
     return corrected

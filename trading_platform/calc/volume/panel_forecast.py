@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from trading_platform.calc.volume.day_profile import common_profile
 from trading_platform.calc.volume.intraday_factor import gain_of, scale_by_today
 from trading_platform.calc.volume.market_panel import (
+    BIN_FEATURES,
+    DAY_FEATURES,
     Known,
     Market,
     Moments,
@@ -31,8 +33,6 @@ WARM_UP = 8
 REST_GROUPS = 6
 LEAST_PART_OF_SESSION = 0.75
 """A session with fewer of its bins than this teaches nothing about the rest of a day."""
-
-BIN_FEATURES, DAY_FEATURES = 12, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ def fit_panel(logs: Cube, start: Table | None = None) -> PanelFit:
     common = common_profile(logs)
     filters = tuple(
         fit_robust(logs[rows], common, around_mean=False, start=None if start is None else start[rows])
-        for rows in _blocks(len(logs))
+        for rows in blocks_of(len(logs))
     )
     bins = logs.shape[2]
-    first = min(WARM_UP, logs.shape[1] // 4)
+    first = first_taught(logs.shape[1])
     market = _market(filters, logs)
     for_bin = [Moments(BIN_FEATURES) for _ in groups_of(bins)]
     for_rest = [Moments(BIN_FEATURES) for _ in _rest_groups(bins)]
@@ -87,12 +87,17 @@ def fit_panel(logs: Cube, start: Table | None = None) -> PanelFit:
     return PanelFit(filters, solved, for_day.solve(), rested)
 
 
+def first_taught(sessions: int) -> int:
+    """Return the first of so many sessions of a fit that teaches the regression: those before it had little past."""
+    return min(WARM_UP, sessions // 4)
+
+
 def forecast_panel(fit: PanelFit, logs: Cube) -> PanelForecasts:
     """Forecast the sessions of `logs` (all symbols of the fit, its sessions first) behind those of the fit."""
     past, bins = fit.filters[0].history.shape[1], logs.shape[2]
     market = _market(fit.filters, logs)
     found = [np.full((len(logs), logs.shape[1] - past, bins), np.nan) for _ in range(3)]
-    for rows, (filter_fit, part) in zip(_blocks(len(logs)), _each(fit.filters, logs), strict=True):
+    for rows, (filter_fit, part) in zip(blocks_of(len(logs)), _each(fit.filters, logs), strict=True):
         seen = _look(filter_fit, part)
         profile = filter_fit.profile[:, None, :]
         features = bin_features(seen.known, market, seen.forecast, seen.by_factor)[:, past:]
@@ -145,10 +150,11 @@ def _rest_groups(bins: int) -> list[slice]:
     return [slice(int(begin), int(end)) for begin, end in pairwise(edges)]
 
 
-def _blocks(symbols: int) -> list[slice]:
+def blocks_of(symbols: int) -> list[slice]:
+    """Return the symbols that are worked on at a time."""
     return [slice(first, min(first + BLOCK, symbols)) for first in range(0, symbols, BLOCK)]
 
 
 def _each(filters: tuple[RobustKalman, ...], logs: Cube) -> Iterator[tuple[RobustKalman, Cube]]:
-    for fit, rows in zip(filters, _blocks(len(logs)), strict=True):
+    for fit, rows in zip(filters, blocks_of(len(logs)), strict=True):
         yield fit, logs[rows]

@@ -19,6 +19,8 @@ from trading_platform.calc.volume.kalman_filter import (
     KEEP_LEVEL,
     LEVEL_NOISE,
     NOISE,
+    STATE_FIELDS,
+    filter_logs,
     forecast_days,
     forecast_rest,
 )
@@ -102,6 +104,20 @@ def run_robust(fit: RobustKalman, logs: Cube) -> LogForecasts:
         forecast_days(taken[row].ravel(), flat_profile, fit.parameters[row], CLIP, *(each[row] for each in found))
     shift = (fit.profile + fit.center[:, None])[:, None, :]
     return LogForecasts(found[0] + shift, found[1] + shift, found[2])
+
+
+def state_after(fit: RobustKalman) -> Table:
+    """Return the filter's state at the first bin behind the sessions of the fit, the night passed: STATE_FIELDS."""
+    symbols, sessions, bins = fit.history.shape
+    states = np.empty((symbols, STATE_FIELDS))
+    flat_profile, unseen = np.zeros(bins), np.full((1, bins), np.nan)
+    ahead, filtered = np.empty(((sessions + 1) * bins, STATE_FIELDS)), np.empty(((sessions + 1) * bins, STATE_FIELDS))
+    variance = np.empty(len(ahead))
+    for row in range(symbols):
+        logs = np.concatenate([fit.history[row], unseen]).ravel()
+        filter_logs(logs, flat_profile, fit.parameters[row], CLIP, ahead, filtered, variance)
+        states[row] = ahead[sessions * bins]
+    return states
 
 
 def rest_robust(fit: RobustKalman, logs: Cube) -> Cube:

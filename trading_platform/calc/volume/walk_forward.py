@@ -165,7 +165,7 @@ class Choice:
         counted = np.ones(len(rows), np.bool_) if new is None else new
         for horizon in HORIZONS:
             alone, with_panel = (
-                np.where(counted[:, None, None], _log_ratio(targets[horizon], getattr(made[name], horizon)), np.nan)
+                np.where(counted[:, None, None], log_ratio(targets[horizon], getattr(made[name], horizon)), np.nan)
                 for name in (models.KALMAN_ROBUST, models.PANEL)
             )
             gain = np.abs(alone) - np.abs(with_panel)
@@ -178,9 +178,7 @@ class Choice:
     def choose(self, sessions: slice) -> None:
         """Write for these sessions, counted from the first forecast, whether the panel is published, and bands."""
         for horizon in HORIZONS:
-            won, count = self.won[horizon], self.count[horizon]
-            overall = won.sum() / max(count.sum(), 1.0)
-            by_panel = won + PRIOR_SESSIONS * self.bins * overall > 0.0
+            by_panel = panel_wins(self.won[horizon], self.count[horizon], self.bins)
             self.by_panel[horizon][:, sessions] = by_panel[:, None]
             begin = self.volume.shape[1] - self.by_panel[horizon].shape[1] + sessions.start
             recent = slice(max(begin - BAND_SESSIONS, 0), begin)
@@ -189,7 +187,18 @@ class Choice:
             self.bands[horizon].append((sessions, bands_of(chosen)))
 
 
-def _log_ratio(actual: Cube, forecast: Cube) -> Cube:
+def panel_wins(won: NDArray[np.float64], count: NDArray[np.float64], bins: int) -> Mask:
+    """Tell for which symbols the panel is published: by how much its absolute log errors were smaller, over how many.
+
+    Each symbol's sum is drawn to what all have shown.
+    """
+    overall = won.sum() / max(count.sum(), 1.0)
+    wins: Mask = won + PRIOR_SESSIONS * bins * overall > 0.0
+    return wins
+
+
+def log_ratio(actual: Cube, forecast: Cube) -> Cube:
+    """Return ln(actual / forecast), NaN where either is unknown or zero."""
     told = (forecast > 0.0) & (actual > 0.0)
     return np.where(told, np.log(np.where(told, actual, 1.0) / np.where(told, forecast, 1.0)), np.nan)
 

@@ -1,7 +1,8 @@
 import numpy as np
 
 from trading_platform.calc.volume.day_profile import common_profile
-from trading_platform.calc.volume.robust_kalman import fit_robust, rest_robust, run_robust
+from trading_platform.calc.volume.kalman_filter import DEVIATION, LEVEL, NOISE, VAR_DD, VAR_LD, VAR_LL
+from trading_platform.calc.volume.robust_kalman import fit_robust, rest_robust, run_robust, state_after
 from trading_platform_tests.calc.volume.made import made_volumes
 
 
@@ -38,3 +39,14 @@ def test_the_rest_of_a_day_is_near_what_comes() -> None:
     actual = np.cumsum(volume[:, 45:, ::-1], axis=2)[:, :, ::-1]
     assert abs(np.median(np.log(expected / actual))) < 0.1
     assert np.all(np.diff(expected[:, :, -3:], axis=2).mean(axis=1) < 0)
+
+
+def test_the_state_after_a_fit_is_where_the_next_day_begins() -> None:
+    logs = np.log(made_volumes(3, 10, 12))
+    fit = fit_robust(logs, common_profile(logs), around_mean=False)
+    unseen = np.full((3, 1, 12), np.nan)
+    run, state = run_robust(fit, np.concatenate([logs, unseen], axis=1)), state_after(fit)
+    at_open = state[:, LEVEL] + state[:, DEVIATION] + fit.profile[:, 0] + fit.center
+    np.testing.assert_allclose(at_open, run.one_bin[:, 10, 0], rtol=1e-12)
+    spread = state[:, VAR_LL] + 2 * state[:, VAR_LD] + state[:, VAR_DD] + fit.parameters[:, NOISE]
+    np.testing.assert_allclose(spread, run.variance[:, 10, 0], rtol=1e-12)
