@@ -17,6 +17,11 @@ from trading_platform.orchestration.asset_ticks import ticks, ticks_match_the_jo
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.asset_volume_profiles import volume_profiles
 from trading_platform.orchestration.check_backup import backup_check
+from trading_platform.orchestration.check_prepared import (
+    CHECK_PREPARED,
+    prepared_check_schedule,
+    today_is_prepared,
+)
 from trading_platform.orchestration.checks_baselines import BASELINE_CHECKS
 from trading_platform.orchestration.freshness import with_freshness
 from trading_platform.orchestration.job_backup import backup_data_job, restore_data_job
@@ -86,8 +91,8 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
     )
     return dg.Definitions(
         assets=[*with_freshness(ASSETS), *STREAMS, *OPERATIONS, HEALTH],
-        asset_checks=[*CHECKS, backup_is_fresh, health_asset_check(settings_now)],
-        jobs=[*jobs, check_backups, backfill_job],
+        asset_checks=[*CHECKS, backup_is_fresh, today_is_prepared, health_asset_check(settings_now)],
+        jobs=[*jobs, check_backups, CHECK_PREPARED, backfill_job],
         sensors=[
             closed_bars_sensor(by_name["run_patterns"]),
             run_failures_sensor(settings_now),
@@ -96,6 +101,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         schedules=[
             backup_schedule(by_name["backup_data"]),
             backup_check_schedule(check_backups.name),
+            prepared_check_schedule(),
             compact_schedule(by_name["compact_lake"]),
             prune_schedule(by_name["prune_runs"]),
             *day_schedules(by_name),
