@@ -8,6 +8,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from trading_platform.batch.volume_cubes import VolumeCube
+from trading_platform.calc.kernel import Matrix
+from trading_platform.calc.live_forecast import LIVE_FIELDS, filters_at_open, forecast_scan
 from trading_platform.calc.relative_volume import (
     DAY_FIELDS,
     DAY_NAMES,
@@ -28,10 +30,12 @@ from trading_platform.wire.lake_tables import MOMENT
 _MINUTE = 1
 
 
-def volume_rows(cube: VolumeCube, place: int, interval: int, usual: DayExpectations) -> pl.DataFrame:
+def volume_rows(
+    cube: VolumeCube, place: int, interval: int, usual: DayExpectations, live: Matrix | None = None
+) -> pl.DataFrame:
     """Return the fields of each bar of the session at `place`: `row` of the cube, `start`, `interval`, what follows.
 
-    NaN where unknown.
+    NaN where unknown. `live` are the filters of bars of this length at the open, LIVE_FIELDS of calc.live_forecast.
     """
     minutes = cube.minutes[place]
     bars = np.argwhere(cube.present[place].reshape(len(minutes), -1, interval).any(axis=2))
@@ -45,9 +49,10 @@ def volume_rows(cube: VolumeCube, place: int, interval: int, usual: DayExpectati
             np.nan_to_num(cube.opening_auction[place])[index],
         ]
     )
-    fields = volume_scan(
-        bars, volumes, interval, usual.bars[interval], usual.cumulative, usual.tradingview_mean, usual.day
-    )
+    expected = usual.bars[interval]
+    fields = volume_scan(bars, volumes, interval, expected, usual.cumulative, usual.tradingview_mean, usual.day)
+    filters = filters_at_open(np.full((len(expected), LIVE_FIELDS), np.nan) if live is None else live, expected)
+    ahead = forecast_scan(bars, volumes[:, 0], expected, filters)
     midnight = datetime.combine(cube.sessions[place], time(), IST)
     start = pl.lit(midnight).cast(MOMENT) + pl.duration(minutes=pl.col("minute"))
     columns = {
@@ -55,10 +60,10 @@ def volume_rows(cube: VolumeCube, place: int, interval: int, usual: DayExpectati
         "minute": cube.first_minute + bucket * interval,
         "interval": np.full(len(bars), interval),
         "volume": volumes[:, 0],
-        "expected_volume": usual.bars[interval][index, bucket],
+        "expected_volume": expected[index, bucket],
         **{name: fields[:, k] for k, name in enumerate(FIELD_NAMES)},
-        "rvol_adjusted": np.full(len(bars), np.nan),
-        "surprise_z": np.full(len(bars), np.nan),
+        "rvol_adjusted": ahead[:, 0],
+        "surprise_z": ahead[:, 1],
         "straddle_volume": volumes[:, 1] + _other_legs(cube.symbols, traded)[index, end],
         "sessions_used": usual.day[index, SESSIONS].astype(np.int64),
         "volume_flags": usual.day[index, HISTORY_FLAGS].astype(np.int64),

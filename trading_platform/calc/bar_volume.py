@@ -9,6 +9,7 @@ import numpy as np
 
 from trading_platform.calc.bars import long_slot, minute_slot, sum_known
 from trading_platform.calc.kernel import Matrix, Row, borrowing_kernel
+from trading_platform.calc.live_forecast import FILTER_FIELDS, forecast_step
 from trading_platform.calc.pass_layout import (
     AUCTIONED,
     BASELINE_FLAGS,
@@ -20,6 +21,8 @@ from trading_platform.calc.pass_layout import (
     DAY_VOLUME,
     EMPTY,
     EXPECTED,
+    FILTER_AT,
+    FIVE_AT,
     FIVE_BEFORE,
     FIVE_RATE,
     FLAGS,
@@ -28,6 +31,7 @@ from trading_platform.calc.pass_layout import (
     LONG_MINUTES,
     MIDNIGHT,
     MINUTE,
+    MINUTE_AT,
     ONE_RATE,
     OTHER_LEG,
     RUNNING,
@@ -83,7 +87,10 @@ def fill_volume(memory: Memory, index: int, slot: Row, interval: int, line: Any,
     )
     line.rvol_cum = fields[RVOL_CUM]
     line.tradingview_rvol = fields[TRADINGVIEW_RVOL]
-    line.rvol_adjusted = line.surprise_z = np.nan
+    base = (MINUTE_AT if interval == 1 else FIVE_AT) + FILTER_AT
+    line.rvol_adjusted, line.surprise_z = forecast_step(
+        row[base : base + FILTER_FIELDS], first // interval, slot[VOLUME], line.expected_volume
+    )
     line.eod_projection = fields[EOD_PROJECTION]
     line.eod_ratio = fields[EOD_RATIO]
     line.participation = fields[PARTICIPATION]

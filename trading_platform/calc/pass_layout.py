@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS
 from trading_platform.calc.kernel import Matrix, kernel
+from trading_platform.calc.live_forecast import FILTER_FIELDS
 from trading_platform.calc.patterns import breakout, inputs, volume_spike, vwap_cross
 from trading_platform.calc.relative_volume import DAY_FIELDS, VOLUME_FIELDS, unknown_days
 from trading_platform.calc.volume_baseline import MINUTES_PER_DAY
@@ -120,7 +121,8 @@ CROSS_AT = BREAKOUT_AT + breakout.FIELDS
 BARS_CLOSED_AT = CROSS_AT + vwap_cross.FIELDS
 FIRED_AT = BARS_CLOSED_AT + 1  # bar count at which (pattern, side) last fired; 0: never
 STOPS_AT = FIRED_AT + PATTERN_COUNT * SIDES
-INTERVAL_FIELDS = STOPS_AT + PATTERN_COUNT * SIDES
+FILTER_AT = STOPS_AT + PATTERN_COUNT * SIDES  # what the baseline's filter has become: calc/live_forecast.py
+INTERVAL_FIELDS = FILTER_AT + FILTER_FIELDS
 
 SLOTS_AT = GENERAL_FIELDS
 LONG_AT = SLOTS_AT + SLOTS * SLOT_FIELDS
@@ -210,6 +212,7 @@ def empty_memory(tokens: NDArray[np.uint32], classes: int) -> Memory:
     state[:, OTHER_LEG] = NO_ROW
     for interval_at in (MINUTE_AT, FIVE_AT):
         state[:, interval_at + OUTPUTS_AT : interval_at + OUTPUTS_AT + OUTPUTS] = np.nan
+        state[:, interval_at + FILTER_AT : interval_at + INTERVAL_FIELDS] = np.nan
     usual = np.full((count, USUAL_FIELDS), np.nan)
     usual[:, USUAL_AT:] = unknown_days(count)
     scalars = np.zeros(SCALARS, dtype=np.int64)

@@ -39,7 +39,7 @@ from trading_platform.wire.journal_records import Control, ControlType, RecordBa
 from trading_platform.wire.kite_layout import damage_capacity, tick_capacity
 from trading_platform.wire.records import BAR, INDICATOR, LATEST, SIGNAL, Rows, Schema
 
-STATE_KIND, STATE_VERSION = "engine_state", 4
+STATE_KIND, STATE_VERSION = "engine_state", 5
 _FIRST_FRAME_BYTES = 64 * 1024
 _FAMILIES = ("bars", "indicators", "signals", "features")
 _KEPT = (BAR, INDICATOR, SIGNAL)

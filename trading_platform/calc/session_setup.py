@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS
+from trading_platform.calc.baseline_memory import fill_expected
 from trading_platform.calc.gap_bars import GapBars
 from trading_platform.calc.gap_marks import Indices, begin_gap, end_gap, name_gap, pack_marks, unpack_marks
 from trading_platform.calc.indicator_seeds import SeedBlock
@@ -15,35 +16,23 @@ from trading_platform.calc.pass_layout import (
     BARS_CLOSED_AT,
     BASELINE_FLAGS,
     BASELINE_VERSION,
-    CUMULATIVE,
-    EXPECTED,
     FINISHING,
     FIVE_AT,
     FROM_ZERO,
     INDICATORS_AT,
     LAST_RECEIVED,
-    LONG_MINUTES,
     MAX_PHASES,
     MIDNIGHT,
     MINUTE_AT,
     NEXT_MINUTE,
     PHASES,
     RECORD,
-    TRADINGVIEW,
-    UNDER_WAY,
-    USUAL_AT,
     Counter,
     empty_memory,
 )
 from trading_platform.calc.reconciliation import reconcile
 from trading_platform.calc.session_contents import Contents, checked_tokens, parameters_of, tokens_of
-from trading_platform.calc.volume_baseline import (
-    BaselineBlock,
-    baseline_version,
-    block_flags,
-    expand_day,
-    expand_to_minutes,
-)
+from trading_platform.calc.volume_baseline import BaselineBlock, baseline_version, block_flags
 from trading_platform.calc.volume_companions import note_companions
 from trading_platform.errors import BlockFormatError, EngineError, InstrumentError
 from trading_platform.market.clock import IST, NS_PER_SECOND
@@ -151,6 +140,8 @@ class SessionSetup:
         self.gap_bars = GapBars.unpack(arrays["gap_bars"])
         for kind, sha256 in contents.named.items():
             self.load(ControlType(kind), sha256)
+        # a baseline set its filters to the open: these have gone on since
+        self.memory.state[:] = arrays["state"]
         self.contents = contents
 
     def _load_settings(self, content: bytes) -> None:
@@ -269,16 +260,8 @@ class SessionSetup:
                     self.memory.state[row, at : at + INDICATOR_FIELDS] = self._seeds.states[k, part]
 
     def _fill_expected(self, first: int) -> None:
-        if self._baseline is None:
-            return
-        tokens = self.memory.tokens[first:]
-        day, memory = expand_day(self._baseline, tokens), self.memory
-        memory.by_minute[first:, EXPECTED] = expand_to_minutes(self._baseline, 1, tokens)
-        memory.by_minute[first:, CUMULATIVE] = day.cumulative
-        memory.by_five[first:, EXPECTED] = expand_to_minutes(self._baseline, LONG_MINUTES, tokens)
-        memory.by_five[first:, TRADINGVIEW] = day.tradingview_mean
-        memory.usual[first:, USUAL_AT:] = day.day
-        memory.usual[first:, UNDER_WAY] = np.nan
+        if self._baseline is not None:
+            fill_expected(self.memory, self._baseline, first)
 
     def _name_gap(self, control: Control) -> Rows:
         start, end = control.fields.get("from_ns"), control.fields.get("until_ns")

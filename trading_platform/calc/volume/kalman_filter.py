@@ -7,7 +7,7 @@ parameters has PARAMETERS fields. A bin without an observation (NaN) is skipped,
 import numpy as np
 from numpy.typing import NDArray
 
-from trading_platform.calc.kernel import Matrix, Row, inner_kernel, kernel
+from trading_platform.calc.kernel import Matrix, Row, borrowing_kernel, kernel
 
 KEEP_LEVEL, KEEP_DEVIATION = 0, 1
 """What is left of the level after a night, and of the deviation after a bin (coefficients)."""
@@ -25,21 +25,32 @@ UNCLIPPED = np.inf
 Logs = NDArray[np.float64]
 
 
-@inner_kernel
-def advance(state: Row, parameters: Row, overnight: bool) -> None:  # noqa: FBT001
-    """Move `state` to the next bin, over a night if so."""
-    keep, step = parameters[KEEP_DEVIATION], parameters[DEVIATION_NOISE]
-    if overnight:
-        level = parameters[KEEP_LEVEL]
-        state[LEVEL] *= level
-        state[VAR_LL] = level * level * state[VAR_LL] + parameters[LEVEL_NOISE]
-        state[VAR_LD] *= level
+@borrowing_kernel
+def advance_bin(state: Row, keep: float, step: float) -> None:
+    """Move `state` to the next bin of the day: `keep` of the deviation is left, `step` is the variance of its step."""
     state[DEVIATION] *= keep
     state[VAR_LD] *= keep
     state[VAR_DD] = keep * keep * state[VAR_DD] + step
 
 
-@inner_kernel
+@borrowing_kernel
+def advance(state: Row, parameters: Row, overnight: bool) -> None:  # noqa: FBT001
+    """Move `state` to the next bin, over a night if so."""
+    if overnight:
+        level = parameters[KEEP_LEVEL]
+        state[LEVEL] *= level
+        state[VAR_LL] = level * level * state[VAR_LL] + parameters[LEVEL_NOISE]
+        state[VAR_LD] *= level
+    advance_bin(state, parameters[KEEP_DEVIATION], parameters[DEVIATION_NOISE])
+
+
+@borrowing_kernel
+def forecast_variance(state: Row, noise: float) -> float:
+    """Return the variance of the forecast of the log that is observed next."""
+    return float(state[VAR_LL] + 2.0 * state[VAR_LD] + state[VAR_DD] + noise)
+
+
+@borrowing_kernel
 def observe(state: Row, error: float, variance: float, most: float) -> None:
     """Fold a one-step error into `state`, clipped at `most` of its standard deviations.
 
@@ -57,7 +68,7 @@ def observe(state: Row, error: float, variance: float, most: float) -> None:
     state[VAR_DD] -= share * deviation * deviation / variance
 
 
-@inner_kernel
+@borrowing_kernel
 def begin(state: Row, parameters: Row) -> None:
     """Set `state` to what is known before the first observation."""
     for field in range(STATE_FIELDS):
@@ -81,7 +92,7 @@ def filter_logs(
         if at > 0:
             advance(state, parameters, at % bins == 0)
         ahead[at] = state
-        spread = state[VAR_LL] + 2.0 * state[VAR_LD] + state[VAR_DD] + parameters[NOISE]
+        spread = forecast_variance(state, parameters[NOISE])
         variance[at] = spread
         error = logs[at] - profile[at % bins] - state[LEVEL] - state[DEVIATION]
         if error == error:
@@ -112,7 +123,7 @@ def forecast_days(
                     day_ahead[day, later] = state[LEVEL] + deviation + profile[later]
                     deviation *= parameters[KEEP_DEVIATION]
             one_bin[day, bin_] = state[LEVEL] + state[DEVIATION] + profile[bin_]
-            spread = state[VAR_LL] + 2.0 * state[VAR_LD] + state[VAR_DD] + parameters[NOISE]
+            spread = forecast_variance(state, parameters[NOISE])
             variance[day, bin_] = spread
             error = logs[day * bins + bin_] - one_bin[day, bin_]
             if error == error:
@@ -140,7 +151,7 @@ def forecast_rest(logs: Logs, profile: Row, parameters: Row, clip: float, rest: 
             if day > 0 or bin_ > 0:
                 advance(state, parameters, bin_ == 0)
             rest[day, bin_] = np.exp(state[LEVEL]) * _weigh(state[DEVIATION], keep, bin_, after)
-            spread = state[VAR_LL] + 2.0 * state[VAR_LD] + state[VAR_DD] + parameters[NOISE]
+            spread = forecast_variance(state, parameters[NOISE])
             error = logs[day * bins + bin_] - profile[bin_] - state[LEVEL] - state[DEVIATION]
             if error == error:
                 observe(state, error, spread, clip)
@@ -149,7 +160,7 @@ def forecast_rest(logs: Logs, profile: Row, parameters: Row, clip: float, rest: 
 _FADED = 1e-3
 
 
-@inner_kernel
+@borrowing_kernel
 def _weigh(deviation: float, keep: float, first: int, after: Row) -> float:
     """Return the weight of all bins from `first` on, a fading deviation on top; one that has faded is left out."""
     total = 0.0
