@@ -73,8 +73,18 @@ def _rows(one: ClassBaselines, interval: int, min_sessions: int) -> pl.DataFrame
             "tradingview_mean": by_five,
             **{name: one.usual.day[row, k] for k, name in enumerate(DAY_NAMES)},
             **{name: pl.Series(values, dtype=pl.String).gather(row) for name, values in texts.items()},
+            "filter": _filters(outlook, row),
         }
     )
+
+
+def _filters(outlook: Outlook, row: NDArray[np.intp]) -> pl.Series:
+    """Return the filter of each instrument beside its first bar, null beside the others and for who has none."""
+    found: list[list[float] | None] = [None] * len(row)
+    for one, first in zip(*np.unique(row, return_index=True), strict=True):
+        if not np.isnan(outlook.filters[one]).any():
+            found[first] = outlook.filters[one].tolist()
+    return pl.Series(found, dtype=pl.List(pl.Float64))
 
 
 def _kept(one: ClassBaselines, interval: int) -> NDArray[np.bool_]:

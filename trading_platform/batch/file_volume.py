@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from trading_platform.batch.baselines import comparable_sessions
 from trading_platform.batch.volume_cubes import VolumeCube, span_of, volume_cube
@@ -21,6 +22,8 @@ from trading_platform.market.sessions import SessionClass, SessionTable
 
 INTERVALS = (1, 5)
 """Lengths of bars in minutes, as the engine publishes them."""
+Filters = dict[int, NDArray[np.float64]]
+"""Of bars of each length, at the open: rows of LIVE_FIELDS of calc.live_forecast."""
 COLUMNS = (
     "symbol", "ts", "interval", "volume", "expected_volume", *FIELD_NAMES, "rvol_adjusted", "surprise_z",
     "straddle_volume", "vix_regime", "sessions_used", "volume_flags", "avg_volume_20", "avg_volume_55", "avg_price_20",
@@ -99,7 +102,7 @@ def _places(days: Sequence[date], wanted: Sequence[date]) -> list[int]:
 
 def _usual(
     cubes: Sequence[VolumeCube], wanted: Sequence[int], day: date, actions: CorporateActions, min_sessions: int
-) -> Iterator[DayExpectations]:
+) -> Iterator[tuple[DayExpectations, Filters]]:
     """Give what is usual on a day for the symbols of each cube; bars are forecast for all symbols together."""
     histories = [cube.history(actions, wanted, day) for cube in cubes]
     options = np.array([bool(other_leg(symbol)) for cube in cubes for symbol in cube.symbols], np.bool_)
@@ -108,17 +111,23 @@ def _usual(
     first = 0
     for cube, history in zip(cubes, histories, strict=True):
         rows = slice(first, first + len(cube.symbols))
-        yield replace(
+        usual = replace(
             expectations(history, (), min_sessions),
             bars={interval: outlook.median[rows] for interval, outlook in expected.items()},
             known={interval: outlook.known[rows] for interval, outlook in expected.items()},
         )
+        yield usual, {interval: outlook.filters[rows] for interval, outlook in expected.items()}
         first = rows.stop
 
 
 def _session_rows(
-    cube: VolumeCube, place: int, before: Sequence[int], actions: CorporateActions, usual: DayExpectations
+    cube: VolumeCube,
+    place: int,
+    before: Sequence[int],
+    actions: CorporateActions,
+    expected: tuple[DayExpectations, Filters],
 ) -> Iterator[pl.DataFrame]:
+    usual, filters = expected
     day = cube.sessions[place]
     factors = cube.factors(actions, before, day)
     averages = volume_averages(cube.day_volumes[before] * factors, cube.closes[before] / factors)
@@ -134,7 +143,7 @@ def _session_rows(
         }
     )
     for interval in INTERVALS:
-        yield volume_rows(cube, place, interval, usual).join(beside, on="row", how="left")
+        yield volume_rows(cube, place, interval, usual, filters[interval]).join(beside, on="row", how="left")
 
 
 def _chunks(symbols: Sequence[str]) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from trading_platform.batch.bars import longer_bars
 from trading_platform.batch.volume_cubes import LONGEST_BAR, span_of, volume_cube
-from trading_platform.batch.volume_rows import stored_expectations, volume_rows, with_regime
+from trading_platform.batch.volume_rows import stored_expectations, stored_filters, volume_rows, with_regime
 from trading_platform.calc.bar_indicators import INDICATOR_FIELDS, indicators_scan
 from trading_platform.calc.indicator_seeds import INTERVALS
 
@@ -74,7 +74,9 @@ def _volume_fields(bars: pl.DataFrame, baselines: pl.DataFrame, session: date) -
         bars, sessions=[session], symbols=listed["symbol"].to_list(), span=(first, minutes), tokens=tokens
     )
     usual = stored_expectations(baselines, tokens, (first, minutes), INTERVALS)
-    rows = pl.concat(volume_rows(cube, 0, interval, usual) for interval in INTERVALS)
+    rows = pl.concat(
+        volume_rows(cube, 0, interval, usual, stored_filters(baselines, tokens, interval)) for interval in INTERVALS
+    )
     found = with_regime(rows, bars).join(listed.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left")
     return found.drop("row", "symbol", "volume", "sessions_used").cast({"interval": pl.Int32})
 

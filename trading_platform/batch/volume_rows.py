@@ -30,9 +30,7 @@ from trading_platform.wire.lake_tables import MOMENT
 _MINUTE = 1
 
 
-def volume_rows(
-    cube: VolumeCube, place: int, interval: int, usual: DayExpectations, live: Matrix | None = None
-) -> pl.DataFrame:
+def volume_rows(cube: VolumeCube, place: int, interval: int, usual: DayExpectations, live: Matrix) -> pl.DataFrame:
     """Return the fields of each bar of the session at `place`: `row` of the cube, `start`, `interval`, what follows.
 
     NaN where unknown. `live` are the filters of bars of this length at the open, LIVE_FIELDS of calc.live_forecast.
@@ -51,8 +49,7 @@ def volume_rows(
     )
     expected = usual.bars[interval]
     fields = volume_scan(bars, volumes, interval, expected, usual.cumulative, usual.tradingview_mean, usual.day)
-    filters = filters_at_open(np.full((len(expected), LIVE_FIELDS), np.nan) if live is None else live, expected)
-    ahead = forecast_scan(bars, volumes[:, 0], expected, filters)
+    ahead = forecast_scan(bars, volumes[:, 0], expected, filters_at_open(live, expected))
     midnight = datetime.combine(cube.sessions[place], time(), IST)
     start = pl.lit(midnight).cast(MOMENT) + pl.duration(minutes=pl.col("minute"))
     columns = {
@@ -116,6 +113,17 @@ def stored_expectations(
         tradingview_mean=_filled(_placed(known, "tradingview_mean", TRADINGVIEW_MINUTES, shape)),
         day=day,
     )
+
+
+def stored_filters(baselines: pl.DataFrame, tokens: Sequence[int], interval: int) -> Matrix:
+    """Return where rows of table `volume_baselines` say that filters stand at the open, NaN for tokens without one."""
+    live = np.full((len(tokens), LIVE_FIELDS), np.nan)
+    place = {token: row for row, token in enumerate(tokens)}
+    rows = baselines.filter(pl.col("interval") == interval).drop_nulls("filter").select("token", "filter")
+    for token, values in rows.iter_rows():
+        if token in place:
+            live[place[token]] = values
+    return live
 
 
 def _placed(known: pl.DataFrame, column: str, interval: int, shape: tuple[int, int, int]) -> NDArray[np.float64]:

@@ -38,6 +38,7 @@ VOLUME_BASELINES = Table(
         Column("q90", pl.Float64, "Volume that nine bars in ten stay below."),
         Column("model", pl.String, "published_panel, published_filter, median20 (of past sessions) or none."),
         Column("reason", pl.String, "Why the published model does not speak of the instrument; null when it does."),
+        Column("filter", pl.List(pl.Float64), "At the first bar: where the filter of bars stands, calc.live_forecast."),
     ),
 )
 

@@ -161,7 +161,7 @@ def test_the_pass_publishes_what_rvol_computes_from_the_same_bars(result: Result
         for name in (*COMPARED, "vix_regime"):
             assert row[name] == other[name], (name, row, other)
     known = {name: sum(row[name] is not None for row in rows) for name in COMPARED}
-    assert all(known[name] for name in (*FIELD_NAMES, "straddle_volume"))
+    assert all(known[name] for name in (*FIELD_NAMES, "rvol_adjusted", "surprise_z", "straddle_volume"))
     assert {row["vix_regime"] for row in rows} >= {"LOW", "NORMAL", "HIGH", "PANIC"}
     assert {row["volume_flags"] for row in rows} == {0, int(VolumeFlag.FEW_SESSIONS), int(VolumeFlag.NO_BASELINE)}
 

@@ -284,9 +284,9 @@ def test_a_frame_larger_than_any_before_gets_room() -> None:
 
 
 def state_of(result: Result, **changes: Any) -> bytes:
-    block = decode_block(result.state.save(), "engine_state", 4)
+    block = decode_block(result.state.save(), "engine_state", 5)
     meta = {name: value for name, value in {**block.meta, **changes}.items() if value is not None}
-    return encode_block("engine_state", 4, meta, block.arrays)
+    return encode_block("engine_state", 5, meta, block.arrays)
 
 
 def test_a_state_of_another_version_is_refused() -> None:
@@ -297,14 +297,14 @@ def test_a_state_of_another_version_is_refused() -> None:
     for changes in ({"position": None}, {"digests": {}}, {"contents": []}, {"session": "today"}, {"unplaced": 5}):
         with pytest.raises(BlockFormatError):
             SessionPass.restore(state_of(result, **changes), feeding.blob)
-    block = decode_block(result.state.save(), "engine_state", 4)
+    block = decode_block(result.state.save(), "engine_state", 5)
     for arrays in (
         {**block.arrays, "state": block.arrays["state"][:, :-1]},
         {**block.arrays, "counters": block.arrays["counters"][:-1]},
         {name: array for name, array in block.arrays.items() if name != "dirty"},
     ):
         with pytest.raises(BlockFormatError, match="another version"):
-            SessionPass.restore(encode_block("engine_state", 4, block.meta, arrays), feeding.blob)
+            SessionPass.restore(encode_block("engine_state", 5, block.meta, arrays), feeding.blob)
 
 
 def test_a_kind_that_is_not_known_moves_time_all_the_same() -> None:
