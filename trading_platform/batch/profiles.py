@@ -139,26 +139,40 @@ def grid_columns(grid: Grid, day_atr: float) -> dict[str, Any]:
 
 def profile_row(traded: Traded, grid: Grid, day_atr: float) -> dict[str, Any]:
     """Return the columns of a profile; only `reason` is told where there is none."""
-    total = int(traded.volume.sum())
-    if total == 0:
-        return {"reason": NOT_TRADED}
-    if total > MOST_VOLUME:
-        return {"reason": f"its volume is beyond {MOST_VOLUME} shares"}
-    first, last = grid.rows_of(traded.low), grid.rows_of(traded.high)
-    base = int(first.min())
-    rows = int(last.max()) - base + 1
-    if rows > MOST_ROWS_HELD:
-        return {"reason": f"its range has {rows} rows of {grid.row_size:g}, more than {MOST_ROWS_HELD}"}
-    volumes, developing = profile_scan(first - base, last - base, traded.volume, traded.after // PERIOD_SECONDS, rows)
+    if reason := without_profile(traded, grid):
+        return {"reason": reason}
+    volumes, developing, base = profile_by_period(traded, grid, PERIOD_SECONDS)
     return {
         "reason": None,
-        "volume": total,
+        "volume": int(traded.volume.sum()),
         **_levels(volumes, developing[-1], grid, base),
         **_balance(traded),
         **_developing(developing, grid, base, day_atr),
         "histogram_from": grid.bottom(base),
         "histogram": (volumes / PARTS_PER_SHARE).tolist(),
     }
+
+
+def without_profile(traded: Traded, grid: Grid) -> str | None:
+    """Return why there is no profile of what was traded, None where there is one."""
+    total = int(traded.volume.sum())
+    if total == 0:
+        return NOT_TRADED
+    if total > MOST_VOLUME:
+        return f"its volume is beyond {MOST_VOLUME} shares"
+    rows = int(grid.rows_of(traded.high).max() - grid.rows_of(traded.low).min()) + 1
+    if rows > MOST_ROWS_HELD:
+        return f"its range has {rows} rows of {grid.row_size:g}, more than {MOST_ROWS_HELD}"
+    return None
+
+
+def profile_by_period(traded: Traded, grid: Grid, seconds: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Return what `profile_scan` does for periods of this length, and the row of the grid that its first one is."""
+    first, last = grid.rows_of(traded.low), grid.rows_of(traded.high)
+    base = int(first.min())
+    rows = int(last.max()) - base + 1
+    volumes, developing = profile_scan(first - base, last - base, traded.volume, traded.after // seconds, rows)
+    return volumes, developing, base
 
 
 def _levels(volumes: NDArray[np.int64], at_close: NDArray[np.int64], grid: Grid, base: int) -> dict[str, Any]:

@@ -33,8 +33,8 @@ _FINE_SHIFT, _FINE_HALF = 14, 1 << 13  # from fine parts to parts
 _SMOOTHING_ROWS, _SMOOTHING_REACH = 1.5, 6
 _NODE_PROMINENCE, _NODE_DISTANCE, _LOW_SHARE = 0.1, 3, 0.3
 
-POC, TIED, VAL, VAH = range(4)
-PROFILE_FIELDS = 4
+POC, TIED, VAL, VAH, INSIDE = range(5)
+PROFILE_FIELDS = 5
 
 
 def row_ticks_for(range_ticks: float) -> int:
@@ -131,10 +131,11 @@ def _pair(volumes: Ints, first: int, last: int) -> int:
 
 @kernel
 def profile_scan(first: Ints, last: Ints, volume: Ints, period: Ints, rows: int) -> tuple[Ints, Ints]:
-    """Return the settled histogram, shape (rows,), and the profile at the end of each period, (periods, 4).
+    """Return the settled histogram, shape (rows,), and the profile at the end of each period, (periods, 5).
 
     `first` and `last` are the rows that each bar or tick touches, `period` (not falling, from 0) tells when it was.
-    The columns are POC, TIED, VAL, VAH; -1 before any volume. A period without a trade repeats the one before.
+    The columns are POC, TIED, VAL, VAH (rows) and INSIDE, the volume of the value area in parts of a share; -1 before
+    any volume. A period without a trade repeats the one before.
     """
     histogram = np.zeros(rows, np.int64)
     periods = period[-1] + 1 if len(period) else 0
@@ -147,9 +148,9 @@ def profile_scan(first: Ints, last: Ints, volume: Ints, period: Ints, rows: int)
         volumes = settled(histogram)
         poc, tied = point_of_control(volumes)
         if poc >= 0:
-            low, high, _ = value_area(volumes, poc)
+            low, high, inside = value_area(volumes, poc)
             developing[now, POC], developing[now, TIED] = poc, tied
-            developing[now, VAL], developing[now, VAH] = low, high
+            developing[now, VAL], developing[now, VAH], developing[now, INSIDE] = low, high, inside
     return settled(histogram), developing
 
 

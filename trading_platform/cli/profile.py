@@ -8,7 +8,7 @@ import polars as pl
 import typer
 
 from trading_platform.batch.corporate_actions import read_corporate_actions
-from trading_platform.batch.file_profiles import profiles_of_bars
+from trading_platform.batch.file_profiles import developing_of_bars, profiles_of_bars
 from trading_platform.cli.bar_report import usable_bars
 from trading_platform.cli.console import say
 from trading_platform.cli.output_files import refuse_output, write_table
@@ -33,6 +33,9 @@ def profile(
     ] = None,
     actions: Annotated[Path | None, typer.Option(help="CSV of splits and bonuses, instead of those shipped")] = None,
     index: Annotated[list[str] | None, typer.Option(help="symbol that is an index, beside known names")] = None,
+    developing: Annotated[
+        bool, typer.Option("--developing", help="write what the profile was at the end of each bar instead")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the summary as one line of JSON")] = False,
 ) -> None:
     """Write the volume profile of each symbol and session: POC, value area, initial balance, nodes, naked POCs.
@@ -45,6 +48,11 @@ def profile(
 
     The histogram stands in the same row: `histogram` has the volume of each row of price, the lowest first, from
     `histogram_from` upwards in steps of `row_size`. An index has no volume: its columns are empty but for `reason`.
+
+    With --developing the rows are by symbol, session and end of each bar that traded: POC, value area, its volume,
+    initial balance so far, `poc_moved` since the last half hour ended, and `poc_shifts`, the half hours that moved the
+    POC for good by a quarter of the ATR, the running one as it stands. The last row of a session is its profile. Only
+    the height of the rows may look ahead: in a first month, which has none before, it is that of its first session.
 
     Rows outside the hours of NSE cash are set aside. Naked POCs, row heights and the ATR of sessions before a split or
     bonus are divided by its factor; columns of --actions: symbol, ex_date, kind, volume_factor, source.
@@ -60,17 +68,19 @@ def profile(
         table = load_session_table()
         found = usable_bars(bars, index, table)
         known = load_corporate_actions() if actions is None else read_corporate_actions(actions)
-        rows = profiles_of_bars(found.bars, table, found.indices, actions=known, tick_size=tick_size)
+        make = developing_of_bars if developing else profiles_of_bars
+        rows = make(found.bars, table, found.indices, actions=known, tick_size=tick_size)
         write_table(out, rows if out.suffix == ".parquet" else _flat(rows))
     except PlatformError as error:
         say(f"error: {error}", error=True)
         raise typer.Exit(_UNUSABLE) from None
-    profiles = rows["poc"].count()
+    profiles = rows.drop_nulls("poc").select("symbol", "session").unique().height
     if as_json:
         told = {"rows": rows.height, "symbols": rows["symbol"].n_unique(), "profiles": profiles, "out": str(out)}
         say(orjson.dumps({**told, "rejected_rows": found.rejected.height}).decode())
     else:
-        say(f"{profiles:,} profiles of {rows.height:,} symbols and sessions, written to {out}")
+        of = "ends of bars" if developing else "symbols and sessions"
+        say(f"{profiles:,} profiles of {rows.height:,} {of}, written to {out}")
     if found.rejected.height:
         raise typer.Exit(_SET_ASIDE)
 

@@ -140,9 +140,11 @@ def test_bars_are_spread_and_no_share_is_lost(made: list[tuple[int, int, int, in
     np.testing.assert_array_equal(backwards, volumes)
     if any(exact):
         poc, tied = oracle.control(exact)
-        assert developing[-1].tolist() == [poc, int(tied), *oracle.area(exact, poc)]
+        low, high = oracle.area(exact, poc)
+        inside = int(volumes[low : high + 1].sum())
+        assert developing[-1].tolist() == [poc, int(tied), low, high, inside]
     else:
-        assert developing[-1].tolist() == [-1] * 4
+        assert developing[-1].tolist() == [-1] * 5
 
 
 @settings(deadline=None)

@@ -55,6 +55,27 @@ def test_two_days_by_hand(tmp_path: Path) -> None:
     assert (index["poc"], index["histogram"], index["reason"]) == (None, None, "an index has no volume")
 
 
+def test_a_day_as_it_developed_by_hand(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text(TWO_DAYS, encoding="utf-8")
+    given = ("--bars", tmp_path / "bars.csv", "--tick-size", 0.1, "--developing", "--json")
+    result = run(*given, "--out", tmp_path / "out.parquet")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["profiles"] == 2
+    rows = pl.read_parquet(tmp_path / "out.parquet")
+    assert rows["symbol"].unique().to_list() == ["ABC"]
+    first, second, third, other = rows.iter_rows(named=True)
+    # three equal rows of 100: the middle one, then the pair of one row above it, and the one below
+    assert (first["poc"], first["poc_tied"], first["volume"]) == (100.1, True, 300)
+    assert (first["val"], first["vah"], first["value_area_volume"]) == (100.0, 100.3, 300.0)
+    assert f"{first['end']:%Y-%m-%d %H:%M}" == "2026-07-29 09:16"
+    # 150 of 350 in the middle: 245 are wanted, 100 above are enough
+    assert (second["poc"], second["poc_tied"], second["val"], second["vah"]) == (100.1, False, 100.1, 100.3)
+    assert (second["value_area_volume"], second["ib_low"], second["ib_high"]) == (250.0, 100.0, 100.2)
+    assert (third["value_area_volume"], third["vah"], third["ib_high"]) == (270.0, 100.4, 100.2)
+    assert (first["poc_moved"], third["poc_moved"], third["poc_shifts"]) == (None, 0.0, None)
+    assert (str(other["session"]), other["poc"], other["volume"]) == ("2026-07-30", 100.4, 90)
+
+
 def test_a_csv_holds_lists_as_text(tmp_path: Path) -> None:
     (tmp_path / "bars.csv").write_text(TWO_DAYS, encoding="utf-8")
     assert run("--bars", tmp_path / "bars.csv", "--tick-size", 0.1, "--out", tmp_path / "out.csv").exit_code == 0
