@@ -109,8 +109,8 @@ def test_it_looks_in_a_thread_and_is_not_waited_for() -> None:
     made.store.publish("new", baseline(SESSION))
     made.watch.start()
     wait_until(lambda: len(made.announced) == 1)
-    made.store.slow_seconds = 5.0
+    made.store.slow_seconds = 60.0
     pause(0.05)
     begun = elapsed_ns()
     made.watch.stop()
-    assert elapsed_ns() - begun < 4 * NS_PER_SECOND
+    assert elapsed_ns() - begun < 30 * NS_PER_SECOND

@@ -1,6 +1,5 @@
 import threading
 
-from trading_platform.market.clock import elapsed_ns
 from trading_platform.streaming.hand_over import ENTRY_BYTES, Arrival, Entry, HandOver
 
 
@@ -83,10 +82,9 @@ def test_the_last_loss_is_named_at_the_end_and_nothing_comes_after() -> None:
 
 def test_who_puts_never_waits_for_who_takes() -> None:
     queue = HandOver(100_000)
-    begun = elapsed_ns()
     for number in range(20_000):
-        frame(queue, number)  # nobody takes
-    assert (elapsed_ns() - begun) / 1e9 < 2.0
+        frame(queue, number)  # nobody takes: one that waited would never come back
+    assert sum(entry.arrival is Arrival.FRAME for entry in drain(queue)) > 0
 
 
 def test_who_takes_is_woken() -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from trading_platform.batch.instrument_dump import day_of, read_dump
 from trading_platform.errors import BlockFormatError
-from trading_platform.market.clock import elapsed_ns
 from trading_platform.market.instruments import Instrument, InstrumentDay
 from trading_platform.wire.blocks import decode_block, encode_block
 from trading_platform.wire.instrument_block import KIND, VERSION, from_block, to_block
@@ -54,7 +53,7 @@ def test_order_and_session_are_kept() -> None:
     assert isinstance(read.instruments[0].lot_size, int)
 
 
-def test_a_whole_market_takes_about_a_second_and_a_few_megabytes() -> None:
+def test_a_whole_market_takes_a_few_megabytes() -> None:
     rows = tuple(
         replace(
             OPTION,
@@ -68,14 +67,10 @@ def test_a_whole_market_takes_about_a_second_and_a_few_megabytes() -> None:
         for at in range(120_000)
     )
     day = InstrumentDay(DAY, rows)
-    began = elapsed_ns()
     block = to_block(day)
     read = from_block(block)
-    took = (elapsed_ns() - began) / 1e9
     assert read == day
     assert len(block) < 6_000_000
-    # a shared machine; alone it is well below one second
-    assert took < 10
 
 
 @pytest.mark.parametrize(
