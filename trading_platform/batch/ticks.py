@@ -16,6 +16,7 @@ from trading_platform.wire.kite_packets import decode_frame
 from trading_platform.wire.records import NULL_INT
 
 READ_BYTES = 4_000_000
+_TOKEN_BYTES = 4
 PIECE_ROWS = 262_144
 """Rows of one piece: about 90 MB decoded, and as much again as a frame."""
 
@@ -59,6 +60,20 @@ def tick_pieces(source: RecordSource, session: date, counted: PacketCount) -> It
             held.clear()
     if held:
         yield pl.concat(held)
+
+
+def ticks_of(batch: RecordBatch, session: date, token: int) -> pl.DataFrame:
+    """Return the rows of table `ticks` of one instrument in a batch; only frames that hold its bytes are decoded."""
+    raw, needle = batch.buffer.tobytes(), token.to_bytes(_TOKEN_BYTES, "big")
+    rows: set[int] = set()
+    at = raw.find(needle)
+    while at >= 0:
+        rows.add(int(np.searchsorted(batch.table["offset"], at, "right")) - 1)
+        at = raw.find(needle, at + 1)
+    held = batch.table[sorted(rows - {-1})]
+    decoded = _decode(RecordBatch(batch.buffer, held), PacketCount())
+    mine = decoded.ticks["token"] == token
+    return _frame(_Decoded(decoded.ticks[mine], decoded.row[mine], decoded.place[mine], decoded.table), session)
 
 
 def count_packets(source: RecordSource) -> PacketCount:

@@ -1,4 +1,4 @@
-"""`trading-platform profile`: volume profiles of minute bars that stand in files."""
+"""`trading-platform profile`: volume profiles of minute bars that stand in files, and of a session that runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,11 +7,13 @@ import orjson
 import polars as pl
 import typer
 
+from trading_platform.batch.bar_files import BarInput
 from trading_platform.batch.corporate_actions import read_corporate_actions
 from trading_platform.batch.file_profiles import developing_of_bars, profiles_of_bars
 from trading_platform.cli.bar_report import usable_bars
 from trading_platform.cli.console import say
 from trading_platform.cli.output_files import refuse_output, write_table
+from trading_platform.cli.profile_live import tell_running
 from trading_platform.errors import BadFileError, PlatformError
 from trading_platform.market.corporate_actions import load_corporate_actions
 from trading_platform.market.sessions import load_session_table
@@ -26,8 +28,12 @@ def register(app: typer.Typer) -> None:
 
 
 def profile(
-    bars: Annotated[Path, typer.Option(help="Parquet or CSV file of minute bars, or a folder of them")],
-    out: Annotated[Path, typer.Option(help="file to write: .parquet or .csv")],
+    bars: Annotated[Path | None, typer.Option(help="Parquet or CSV file of minute bars, or a folder of them")] = None,
+    out: Annotated[Path | None, typer.Option(help="file to write: .parquet or .csv")] = None,
+    symbol: Annotated[str | None, typer.Option(help="instead of --bars: an instrument of a recorded session")] = None,
+    session: Annotated[
+        str | None, typer.Option(metavar="DATE", help="with --symbol: a date or today; else the newest with a journal")
+    ] = None,
     tick_size: Annotated[
         float | None, typer.Option(help="step of the price; else told by each symbol's prices")
     ] = None,
@@ -54,6 +60,9 @@ def profile(
     POC for good by a quarter of the ATR, the running one as it stands. The last row of a session is its profile. Only
     the height of the rows may look ahead: in a first month, which has none before, it is that of its first session.
 
+    With --symbol instead of --bars the developing profile is made from the ticks of the journal up to now, also while
+    the session runs: the sentence tells how it stands, --out keeps the rows. Row height and ATR come from the lake.
+
     Rows outside the hours of NSE cash are set aside. Naked POCs, row heights and the ATR of sessions before a split or
     bonus are divided by its factor; columns of --actions: symbol, ex_date, kind, volume_factor, source.
 
@@ -62,15 +71,12 @@ def profile(
     Exit codes: 0 done; 2 the file cannot be used, nothing is written; 3 rows were set aside, the rest is written.
     """
     try:
-        refuse_output(bars, out)
-        if tick_size is not None and not 0.0001 <= tick_size < float("inf"):
-            raise BadFileError(f"--tick-size {tick_size:g} is no step of a price; give 0.0001 or more")
-        table = load_session_table()
-        found = usable_bars(bars, index, table)
-        known = load_corporate_actions() if actions is None else read_corporate_actions(actions)
-        make = developing_of_bars if developing else profiles_of_bars
-        rows = make(found.bars, table, found.indices, actions=known, tick_size=tick_size)
-        write_table(out, rows if out.suffix == ".parquet" else _flat(rows))
+        if symbol is not None and (bars, tick_size, actions, index) == (None, None, None, None):
+            tell_running(symbol, session, out, as_json=as_json)
+            return
+        if bars is None or out is None or symbol is not None or session is not None:
+            raise BadFileError("name --bars FILE with --out FILE, or --symbol with nothing but --session and --out")
+        rows, found = _of_file(bars, out, tick_size, actions, index, developing=developing)
     except PlatformError as error:
         say(f"error: {error}", error=True)
         raise typer.Exit(_UNUSABLE) from None
@@ -83,6 +89,27 @@ def profile(
         say(f"{profiles:,} profiles of {rows.height:,} {of}, written to {out}")
     if found.rejected.height:
         raise typer.Exit(_SET_ASIDE)
+
+
+def _of_file(
+    bars: Path,
+    out: Path,
+    tick_size: float | None,
+    actions: Path | None,
+    index: list[str] | None,
+    *,
+    developing: bool,
+) -> tuple[pl.DataFrame, BarInput]:
+    refuse_output(bars, out)
+    if tick_size is not None and not 0.0001 <= tick_size < float("inf"):
+        raise BadFileError(f"--tick-size {tick_size:g} is no step of a price; give 0.0001 or more")
+    table = load_session_table()
+    found = usable_bars(bars, index, table)
+    known = load_corporate_actions() if actions is None else read_corporate_actions(actions)
+    make = developing_of_bars if developing else profiles_of_bars
+    rows = make(found.bars, table, found.indices, actions=known, tick_size=tick_size)
+    write_table(out, rows if out.suffix == ".parquet" else _flat(rows))
+    return rows, found
 
 
 def _flat(rows: pl.DataFrame) -> pl.DataFrame:
