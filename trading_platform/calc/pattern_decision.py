@@ -34,7 +34,15 @@ def decide(part: Row, pattern: int, bar: Row, said: Row, p: Row) -> tuple[int, i
 
     `part` is what is kept for the interval, its count of bars already raised; `said` is filled when a pattern is there.
     """
-    side, version = _step(pattern, part, bar, said, p)
+    if pattern == _SPIKE:
+        state, version = part[SPIKE_AT : SPIKE_AT + _SPIKE_FIELDS], _SPIKE_VERSION
+        side = volume_spike_step(state, bar, said, p[SPIKE_RVOL], p[SPIKE_VALUE])
+    elif pattern == _BREAKOUT:
+        state, version = part[BREAKOUT_AT : BREAKOUT_AT + _BREAKOUT_FIELDS], _BREAKOUT_VERSION
+        side = breakout_step(state, bar, said, p[BREAKOUT_BARS], p[BREAKOUT_MARGIN])
+    else:
+        state, version = part[CROSS_AT : CROSS_AT + _CROSS_FIELDS], _CROSS_VERSION
+        side = vwap_cross_step(state, bar, said, p[CROSS_CLOSES], p[CROSS_RVOL])
     forget_invalidated(part, pattern, bar[_CLOSE])
     if side == _SILENT or not bars_since_signal(part, pattern, side) > p[COOLDOWN]:
         return _SILENT, version
@@ -76,15 +84,3 @@ def forget_invalidated(part: Row, pattern: int, close: float) -> None:
 @kernel
 def _key(pattern: int, side: int) -> int:
     return (pattern - 1) * SIDES + side + 1
-
-
-@kernel
-def _step(pattern: int, part: Row, bar: Row, said: Row, p: Row) -> tuple[int, int]:
-    if pattern == _SPIKE:
-        state = part[SPIKE_AT : SPIKE_AT + _SPIKE_FIELDS]
-        return volume_spike_step(state, bar, said, p[SPIKE_RVOL], p[SPIKE_VALUE]), _SPIKE_VERSION
-    if pattern == _BREAKOUT:
-        state = part[BREAKOUT_AT : BREAKOUT_AT + _BREAKOUT_FIELDS]
-        return breakout_step(state, bar, said, p[BREAKOUT_BARS], p[BREAKOUT_MARGIN]), _BREAKOUT_VERSION
-    state = part[CROSS_AT : CROSS_AT + _CROSS_FIELDS]
-    return vwap_cross_step(state, bar, said, p[CROSS_CLOSES], p[CROSS_RVOL]), _CROSS_VERSION

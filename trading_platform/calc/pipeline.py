@@ -58,11 +58,26 @@ def run(memory: Memory, out: Outputs, buffer: NDArray[np.uint8], table: NDArray[
     `out` must hold at least what one record can produce (`empty_outputs`), counts at zero on the first call. With
     FINISHING set a record closes every bar that is open and pulses: the end of the data is the watermark.
     """
+    scalars = memory.scalars
     for index in range(first, end):
         entry = table[index]
         if not _has_room(memory, out, entry.length):
             return index
-        _take_record(memory, out, buffer, entry.kind, entry.number, entry.received_ns, entry.offset, entry.length)
+        second = _receive(memory, entry.number, entry.received_ns)
+        # silence first: behind a long one a packet must not find the slot of its minute still held by an open bar
+        for turn in range(2):
+            if turn == 1:
+                _take_body(memory, out, buffer, entry.kind, entry.offset, entry.length, second)
+            # the exchange's clock never moves the watermark beyond our own: one wrong stamp must not close every bar
+            exchange = min(scalars[LATEST_EXCHANGE], second) - LATENESS_SECONDS
+            silence = (scalars[LAST_RECEIVED] - SILENCE_SECONDS * _NS) // _NS
+            scalars[WATERMARK] = max(scalars[WATERMARK], exchange, silence)
+            if scalars[FINISHING] == 1:
+                scalars[WATERMARK] = max(scalars[WATERMARK], (scalars[LAST_OPEN] + 1) * 60)
+            close_bars(memory, out)
+        if second > scalars[PULSE_SECOND] or scalars[FINISHING] == 1:
+            scalars[PULSE_SECOND] = second
+            pulse_features(memory, out)
     return end
 
 
@@ -80,60 +95,34 @@ def _has_room(memory: Memory, out: Outputs, length: int) -> bool:
 
 
 @inlined_kernel
-def _take_record(
-    memory: Memory,
-    out: Outputs,
-    buffer: NDArray[np.uint8],
-    kind: int,
-    number: int,
-    received_ns: int,
-    offset: int,
-    length: int,
-) -> None:
+def _receive(memory: Memory, number: int, received_ns: int) -> int:
+    """Note a record and its time; return the second of the latest so far."""
     scalars = memory.scalars
     scalars[RECORD] = number
     memory.counters[_C_RECORDS] += 1
     if received_ns < scalars[LAST_RECEIVED]:
         memory.counters[_C_BEFORE] += 1
     scalars[LAST_RECEIVED] = max(scalars[LAST_RECEIVED], received_ns)
-    second = scalars[LAST_RECEIVED] // _NS
-    # silence first: behind a long one a packet must not find the slot of its minute still held by an open bar
-    for turn in range(2):
-        if turn == 1:
-            _take_body(memory, out, buffer, kind, offset, length, second)
-        # the exchange's clock never moves the watermark beyond our own: one wrong stamp must not close every bar
-        exchange = min(scalars[LATEST_EXCHANGE], second) - LATENESS_SECONDS
-        silence = (scalars[LAST_RECEIVED] - SILENCE_SECONDS * _NS) // _NS
-        scalars[WATERMARK] = max(scalars[WATERMARK], exchange, silence)
-        if scalars[FINISHING] == 1:
-            scalars[WATERMARK] = max(scalars[WATERMARK], (scalars[LAST_OPEN] + 1) * 60)
-        close_bars(memory, out)
-    if second > scalars[PULSE_SECOND] or scalars[FINISHING] == 1:
-        scalars[PULSE_SECOND] = second
-        pulse_features(memory, out)
+    return int(scalars[LAST_RECEIVED] // _NS)
 
 
 @inlined_kernel
 def _take_body(
     memory: Memory, out: Outputs, buffer: NDArray[np.uint8], kind: int, offset: int, length: int, second: int
 ) -> None:
+    counters = memory.counters
     if kind == _FRAME and length > 1:
-        _take_frame(memory, out, buffer, offset, length, second)
+        counters[_C_FRAMES] += 1
+        ticks, damaged = decode_frame(buffer, offset, offset + length, out.ticks, 0, out.damage, 0)
+        if damaged > 0:
+            counters[_C_DAMAGED] += 1
+            for k in range(damaged):
+                counters[_C_DAMAGED_BYTES] += out.damage[k].length
+        for k in range(ticks):
+            take_tick(memory, out, out.ticks[k], second)
     elif kind == _FRAME:
-        memory.counters[_C_HEARTBEATS] += 1
+        counters[_C_HEARTBEATS] += 1
     elif kind == _TEXT:
-        memory.counters[_C_TEXT] += 1
+        counters[_C_TEXT] += 1
     elif kind != _CONTROL:
-        memory.counters[_C_UNKNOWN_KIND] += 1
-
-
-@inlined_kernel
-def _take_frame(memory: Memory, out: Outputs, buffer: NDArray[np.uint8], offset: int, length: int, second: int) -> None:
-    memory.counters[_C_FRAMES] += 1
-    ticks, damaged = decode_frame(buffer, offset, offset + length, out.ticks, 0, out.damage, 0)
-    if damaged > 0:
-        memory.counters[_C_DAMAGED] += 1
-        for k in range(damaged):
-            memory.counters[_C_DAMAGED_BYTES] += out.damage[k].length
-    for k in range(ticks):
-        take_tick(memory, out, out.ticks[k], second)
+        counters[_C_UNKNOWN_KIND] += 1

@@ -6,8 +6,9 @@ channel that it met. Stop: back inside by a quarter of the average true range; t
 
 import numpy as np
 
-from trading_platform.calc.kernel import Matrix, Row, kernel
+from trading_platform.calc.kernel import Matrix, Row, borrowing_kernel, kernel
 from trading_platform.calc.patterns.inputs import (
+    ABOVE,
     ATR,
     CLOSE,
     CONDITION_COLUMNS,
@@ -56,16 +57,8 @@ _COUNT = len(CONDITIONS)
 @kernel
 def breakout_conditions(state: Row, bar: Row, rows: Matrix, side: int, bars: float, margin_atr: float) -> int:
     """Fill what this bar gives for each condition of one side, +1 or -1; return how many there are."""
-    seen, close = state[SEEN], bar[CLOSE]
-    level = _level(state, side, int(bars)) if seen >= bars else np.nan
-    margin = margin_atr * bar[ATR]
-    beyond = level + margin if side > 0 else level - margin
-    put_reached(rows, 0, seen, bars)
-    put_reached(rows, 1, state[INSIDE], INSIDE_CLOSES)
-    put_passed(rows, 2, bar[ATR], 0.0)
-    # with no margin, or one too small to count beside the level, the close still has to leave the channel
-    put_reached(rows, 3, close, beyond, side)
-    put_passed(rows, 4, close, level, side)
+    top, bottom = _channel(state, bars)
+    _fill(state, bar, rows, side, top if side > 0 else bottom, bars, margin_atr)
     return _COUNT
 
 
@@ -73,28 +66,44 @@ def breakout_conditions(state: Row, bar: Row, rows: Matrix, side: int, bars: flo
 def breakout_step(state: Row, bar: Row, verdict: Row, bars: float, margin_atr: float) -> int:
     """Return +1 or -1 on a breakout of the last `bars` bars (at most MAX_BARS), else SILENT; remember the bar."""
     rows = np.empty((_COUNT, CONDITION_COLUMNS))
+    top, bottom = _channel(state, bars)
     direction = SILENT
     for side in (1, -1):
-        if direction == SILENT and all_hold(rows, breakout_conditions(state, bar, rows, side, bars, margin_atr)):
-            _say(bar, verdict, side, _level(state, side, int(bars)))
+        level = top if side > 0 else bottom
+        _fill(state, bar, rows, side, level, bars, margin_atr)
+        if direction == SILENT and all_hold(rows, _COUNT):
+            _say(bar, verdict, side, level)
             direction = side
-    _remember(state, bar, int(bars))
+    _remember(state, bar, top, bottom)
     return direction
 
 
-@kernel
-def _level(state: Row, side: int, width: int) -> float:
-    """Return the highest high (side +1) or the lowest low (side -1) of the last `width` bars."""
+@borrowing_kernel
+def _channel(state: Row, bars: float) -> tuple[float, float]:
+    """Return the highest high and the lowest low of the last `bars` bars, NaN before there are so many."""
     seen = int(state[SEEN])
-    at = HIGHS_AT if side > 0 else LOWS_AT
-    level = -np.inf if side > 0 else np.inf
-    for back in range(1, width + 1):
-        held = state[at + (seen - back) % MAX_BARS]
-        level = max(level, held) if side > 0 else min(level, held)
-    return level
+    if seen < bars:
+        return np.nan, np.nan
+    top, bottom = -np.inf, np.inf
+    for back in range(1, int(bars) + 1):
+        at = (seen - back) % MAX_BARS
+        top, bottom = max(top, state[HIGHS_AT + at]), min(bottom, state[LOWS_AT + at])
+    return top, bottom
 
 
-@kernel
+@borrowing_kernel
+def _fill(state: Row, bar: Row, rows: Matrix, side: int, level: float, bars: float, margin_atr: float) -> None:
+    margin = margin_atr * bar[ATR]
+    beyond = level + margin if side > 0 else level - margin
+    put_reached(rows[0], state[SEEN], bars, ABOVE)
+    put_reached(rows[1], state[INSIDE], INSIDE_CLOSES, ABOVE)
+    put_passed(rows[2], bar[ATR], 0.0, ABOVE)
+    # with no margin, or one too small to count beside the level, the close still has to leave the channel
+    put_reached(rows[3], bar[CLOSE], beyond, side)
+    put_passed(rows[4], bar[CLOSE], level, side)
+
+
+@borrowing_kernel
 def _say(bar: Row, verdict: Row, side: int, level: float) -> None:
     verdict[STOP] = level - side * STOP_ATR * bar[ATR]
     verdict[TARGET] = bar[CLOSE] + REWARD * (bar[CLOSE] - verdict[STOP])
@@ -103,12 +112,11 @@ def _say(bar: Row, verdict: Row, side: int, level: float) -> None:
     verdict[FEATURE_2] = bar[RVOL]
 
 
-@kernel
-def _remember(state: Row, bar: Row, width: int) -> None:
+@borrowing_kernel
+def _remember(state: Row, bar: Row, top: float, bottom: float) -> None:
     seen = int(state[SEEN])
-    if seen >= width:
-        inside = _level(state, -1, width) <= bar[CLOSE] <= _level(state, 1, width)
-        state[INSIDE] = state[INSIDE] + 1.0 if inside else 0.0
+    if top == top:
+        state[INSIDE] = state[INSIDE] + 1.0 if bottom <= bar[CLOSE] <= top else 0.0
     state[HIGHS_AT + seen % MAX_BARS] = bar[HIGH]
     state[LOWS_AT + seen % MAX_BARS] = bar[LOW]
     state[SEEN] = seen + 1.0

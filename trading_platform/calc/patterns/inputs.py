@@ -1,11 +1,11 @@
 """What a pattern sees of a closed bar, what it asks of it, and what it may say: rows of float64 with named columns."""
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from trading_platform.calc.kernel import Matrix, kernel
+from trading_platform.calc.kernel import Matrix, Row, borrowing_kernel
 
 # columns of the row that describes the closed bar; NaN where unknown
 OPEN, HIGH, LOW, CLOSE, VOLUME, VWAP, RVOL, EMA, RSI, ATR, BAR_COLUMNS = range(11)
@@ -18,6 +18,9 @@ VALUE, THRESHOLD, HOLDS, CONDITION_COLUMNS = range(4)
 
 MAX_CONDITIONS = 5
 """Rows that a pattern may fill for one side."""
+
+# the side of a threshold that most conditions ask for; a plain 1 would compile what takes it once more
+ABOVE: Any = np.int64(1)
 
 # what a step returns when the pattern is not there; a direction otherwise
 SILENT = 9
@@ -43,29 +46,27 @@ class ConditionName(NamedTuple):
     mirrored: bool = False
 
 
-@kernel
-def put_reached(rows: Matrix, at: int, value: float, threshold: float, side: int = 1) -> None:
+@borrowing_kernel
+def put_reached(row: Row, value: float, threshold: float, side: int) -> None:
     """Fill the row of a condition: the value is at the threshold or beyond it, above (side +1) or below (-1)."""
-    holds = value >= threshold if side > 0 else value <= threshold
-    _put(rows, at, value, threshold, 1.0 if holds else 0.0)
+    _put(row, value, threshold, value >= threshold if side > 0 else value <= threshold)
 
 
-@kernel
-def put_passed(rows: Matrix, at: int, value: float, threshold: float, side: int = 1) -> None:
+@borrowing_kernel
+def put_passed(row: Row, value: float, threshold: float, side: int) -> None:
     """Fill the row of a condition: the value is beyond the threshold and not at it."""
-    holds = value > threshold if side > 0 else value < threshold
-    _put(rows, at, value, threshold, 1.0 if holds else 0.0)
+    _put(row, value, threshold, value > threshold if side > 0 else value < threshold)
 
 
-@kernel
-def _put(rows: Matrix, at: int, value: float, threshold: float, holds: float) -> None:
-    rows[at, VALUE] = value
-    rows[at, THRESHOLD] = threshold
+@borrowing_kernel
+def _put(row: Row, value: float, threshold: float, holds: bool) -> None:  # noqa: FBT001
+    row[VALUE] = value
+    row[THRESHOLD] = threshold
     # what compares something unknown is neither true nor false
-    rows[at, HOLDS] = np.nan if np.isnan(value) or np.isnan(threshold) else holds
+    row[HOLDS] = np.nan if np.isnan(value) or np.isnan(threshold) else (1.0 if holds else 0.0)
 
 
-@kernel
+@borrowing_kernel
 def all_hold(rows: Matrix, count: int) -> bool:
     """Tell whether the first `count` conditions are true; unknown is not."""
     found = 0

@@ -7,6 +7,7 @@ import numpy as np
 
 from trading_platform.calc.kernel import Matrix, Row, kernel
 from trading_platform.calc.patterns.inputs import (
+    ABOVE,
     CLOSE,
     CONDITION_COLUMNS,
     FEATURE_0,
@@ -35,8 +36,8 @@ _COUNT = len(CONDITIONS)
 def volume_spike_conditions(_state: Row, bar: Row, rows: Matrix, _side: int, min_rvol: float, min_value: float) -> int:
     """Fill what this bar gives for each condition; return how many there are."""
     value = bar[VOLUME] * bar[CLOSE]
-    put_reached(rows, 0, bar[RVOL], min_rvol)
-    put_reached(rows, 1, value, min_value)
+    put_reached(rows[0], bar[RVOL], min_rvol, ABOVE)
+    put_reached(rows[1], value, min_value, ABOVE)
     return _COUNT
 
 

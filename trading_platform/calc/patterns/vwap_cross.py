@@ -7,6 +7,7 @@ import numpy as np
 
 from trading_platform.calc.kernel import Matrix, Row, kernel
 from trading_platform.calc.patterns.inputs import (
+    ABOVE,
     ATR,
     CLOSE,
     CONDITION_COLUMNS,
@@ -49,10 +50,10 @@ _COUNT = len(CONDITIONS)
 def vwap_cross_conditions(state: Row, bar: Row, rows: Matrix, side: int, min_closes: float, min_rvol: float) -> int:
     """Fill what this bar gives for each condition of one side, +1 or -1; return how many there are."""
     close, vwap, before = bar[CLOSE], bar[VWAP], 0.0 - side * state[RUN]  # no minus before a zero
-    put_passed(rows, 0, close, vwap, side)
-    put_reached(rows, 1, before, min_closes)
-    put_reached(rows, 2, bar[RVOL], min_rvol)
-    put_passed(rows, 3, bar[ATR], 0.0)
+    put_passed(rows[0], close, vwap, side)
+    put_reached(rows[1], before, min_closes, ABOVE)
+    put_reached(rows[2], bar[RVOL], min_rvol, ABOVE)
+    put_passed(rows[3], bar[ATR], 0.0, ABOVE)
     return _COUNT
 
 

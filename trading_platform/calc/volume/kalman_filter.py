@@ -75,6 +75,13 @@ def begin(state: Row, parameters: Row) -> None:
         state[field] = parameters[FIRST_LEVEL + field]
 
 
+@borrowing_kernel
+def copy_state(state: Row, to: Row) -> None:
+    """Write `state` into another row; an assignment of arrays would compile the text of errors that cannot be."""
+    for field in range(STATE_FIELDS):
+        to[field] = state[field]
+
+
 @kernel
 def filter_logs(
     logs: Logs, profile: Row, parameters: Row, clip: float, ahead: Matrix, filtered: Matrix, variance: Row
@@ -91,14 +98,14 @@ def filter_logs(
     for at in range(len(logs)):
         if at > 0:
             advance(state, parameters, at % bins == 0)
-        ahead[at] = state
+        copy_state(state, ahead[at])
         spread = forecast_variance(state, parameters[NOISE])
         variance[at] = spread
         error = logs[at] - profile[at % bins] - state[LEVEL] - state[DEVIATION]
         if error == error:
             likelihood -= 0.5 * (np.log(2.0 * np.pi * spread) + error * error / spread)
             observe(state, error, spread, clip)
-        filtered[at] = state
+        copy_state(state, filtered[at])
     return likelihood
 
 

@@ -21,6 +21,7 @@ from trading_platform.calc.volume.kalman_filter import (
     VAR_LD,
     VAR_LL,
     Logs,
+    copy_state,
     filter_logs,
 )
 
@@ -125,7 +126,7 @@ def em_step(logs: Logs, profile: Row, parameters: Row, fixed_profile: bool, work
     for at in range(count - 1, -1, -1):
         if at < count - 1:
             overnight = (at + 1) % bins == 0
-            before[:] = later
+            copy_state(later, before)
             _smooth_back(later, ahead[at + 1], filtered[at], parameters, overnight, cross)
             if overnight:
                 _count_step(nights, before[LEVEL], before[VAR_LL], later[LEVEL], later[VAR_LL], cross[LEVEL])

@@ -210,7 +210,8 @@ def _count(square: Table, cross: NDArray[np.float64], features: Table, target: N
     row = np.ones(width)
     for at in range(len(target)):
         if target[at] == target[at]:
-            row[1:] = features[at]
+            for field in range(features.shape[1]):
+                row[1 + field] = features[at, field]
             for i in range(width):
                 cross[i] += row[i] * target[at]
                 for j in range(width):
