@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from trading_platform.batch.baselines import comparable_sessions
+from trading_platform.batch.straddles import TOTALS, with_straddle_totals
 from trading_platform.batch.volume_cubes import VolumeCube, span_of, volume_cube
 from trading_platform.batch.volume_rows import volume_rows, with_regime
 from trading_platform.calc.relative_volume import FIELD_NAMES, VixRegime
@@ -19,6 +20,7 @@ from trading_platform.calc.volume_history import DayExpectations, expectations
 from trading_platform.market.corporate_actions import CorporateActions
 from trading_platform.market.session_kinds import PhaseKind, VolumeClass
 from trading_platform.market.sessions import SessionClass, SessionTable
+from trading_platform.wire.blocks import content_hash
 
 INTERVALS = (1, 5)
 """Lengths of bars in minutes, as the engine publishes them."""
@@ -26,8 +28,8 @@ Filters = dict[int, NDArray[np.float64]]
 """Of bars of each length, at the open: rows of LIVE_FIELDS of calc.live_forecast."""
 COLUMNS = (
     "symbol", "ts", "interval", "volume", "expected_volume", *FIELD_NAMES, "rvol_adjusted", "surprise_z",
-    "straddle_volume", "vix_regime", "sessions_used", "volume_flags", "avg_volume_20", "avg_volume_55", "avg_price_20",
-    "avg_price_55", "turtle_ready",
+    "straddle_volume", TOTALS, "vix_regime", "baseline_version", "sessions_used", "volume_flags", "avg_volume_20",
+    "avg_volume_55", "avg_price_20", "avg_price_55", "turtle_ready",
 )  # fmt: skip
 
 _CLASS = SessionClass.NSE_CASH_FNO
@@ -35,6 +37,7 @@ _CLASS = SessionClass.NSE_CASH_FNO
 _SYMBOLS_AT_ONCE = 400
 _REGIMES = {int(regime): regime.name for regime in VixRegime}
 _AVERAGED_SESSIONS = 55
+_VERSION_DIGITS = 16
 
 
 def volume_of_bars(
@@ -64,10 +67,12 @@ def volume_of_bars(
     parts: list[pl.DataFrame] = []
     for place, day in enumerate(days):
         before = [k for k in ordinary if k < place][-_AVERAGED_SESSIONS:]
-        usual = _usual(cubes, wanted[day], day, actions, min_sessions)
+        usual = list(_usual(cubes, wanted[day], day, actions, min_sessions))
+        version = pl.lit(_version(day, symbols, usual), pl.String).alias("baseline_version")
         for cube, expected in zip(cubes, usual, strict=True):
-            parts += _session_rows(cube, place, before, actions, expected)
-    rows = with_regime(pl.concat(parts), bars).with_columns(
+            parts += [rows.with_columns(version) for rows in _session_rows(cube, place, before, actions, expected)]
+    traded = bars.filter(pl.col("kind") == int(PhaseKind.CONTINUOUS))
+    rows = with_straddle_totals(with_regime(pl.concat(parts), bars), traded).with_columns(
         ts="start", vix_regime=pl.col("vix_regime").replace_strict(_REGIMES, return_dtype=pl.String)
     )
     known = rows.select(COLUMNS).with_columns(pl.selectors.float().fill_nan(None))
@@ -118,6 +123,21 @@ def _usual(
         )
         yield usual, {interval: outlook.filters[rows] for interval, outlook in expected.items()}
         first = rows.stop
+
+
+def _version(day: date, symbols: Sequence[str], usual: Sequence[tuple[DayExpectations, Filters]]) -> str | None:
+    """Return what names the baselines of a session as the engine's version names its block; None when none is known.
+
+    Files have no tokens, so that it is not the version of an engine's block; equal ones mean equal baselines.
+    """
+    parts = []
+    for expected, filters in usual:
+        curves = (expected.cumulative, expected.tradingview_mean, expected.day)
+        parts += [*expected.bars.values(), *filters.values(), *curves]
+    if not any(np.isfinite(bars).any() for expected, _ in usual for bars in expected.bars.values()):
+        return None
+    named = "\n".join([str(day), *symbols]).encode()
+    return content_hash(named + b"".join(np.ascontiguousarray(part).tobytes() for part in parts))[:_VERSION_DIGITS]
 
 
 def _session_rows(

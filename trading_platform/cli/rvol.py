@@ -45,7 +45,9 @@ def rvol(
 
     Columns of the input: symbol, ts (start of the minute; without a zone it is IST), open, high, low, close, volume.
     Bars outside continuous trading of NSE cash are auctions: no row of their own, part of the day's volume.
-    vix_regime needs bars of INDIA VIX in the input, straddle_volume both legs of a strike.
+    vix_regime needs bars of INDIA VIX in the input, straddle_volume both legs of a strike. underlying_straddle_volume
+    adds up all strikes of the underlying's nearest expiry in the input; it stands in the rows of these options and of
+    the underlying. baseline_version names the baselines of the session: equal ones, equal baselines.
 
     Columns of --actions: symbol, ex_date, kind (split, bonus, consolidation), volume_factor, source.
 

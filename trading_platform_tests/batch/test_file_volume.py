@@ -137,6 +137,24 @@ def test_an_index_has_rows_and_no_volume() -> None:
     assert set(rows["volume_flags"]) == {int(VolumeFlag.NO_BASELINE)}
 
 
+def test_the_version_names_the_baselines_of_a_session() -> None:
+    given = bars(DAYS[:12])
+
+    def versions(rows: pl.DataFrame) -> list[str | None]:
+        by_day = rows.group_by(pl.col("ts").dt.date()).agg(pl.col("baseline_version").unique()).sort("ts")
+        assert all(len(one) == 1 for one in by_day["baseline_version"])
+        return [one[0] for one in by_day["baseline_version"].to_list()]
+
+    found = versions(made(given))
+    assert found[:10] == [None] * 10
+    assert all(one is not None and len(one) == 16 for one in found[10:])
+    assert found[10] != found[11]
+    later = pl.col("ts").dt.date() == DAYS[10]
+    changed = versions(made(given.with_columns(volume=pl.when(later).then(pl.col("volume") * 2).otherwise("volume"))))
+    assert changed[:11] == found[:11]
+    assert changed[11] != found[11]
+
+
 def test_both_legs_of_a_strike_make_a_straddle() -> None:
     call, put = "NIFTY26JUL24000CE", "NIFTY26JUL24000PE"
     given = bars(DAYS[:1], (call, put, "ONLYPE", "NIFTY26JUL24100CE"))
