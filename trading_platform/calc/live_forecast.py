@@ -1,7 +1,8 @@
 """The filter of volume within a session: where the evening before left it, and one step for each bar that closes.
 
 Parameters and state are in logs relative to ln(expected median) of each bar: before the first bar, after the night. A
-bar that did not trade is no observation, but the filter moves on by one bin for each bar that could have been.
+bar that did not trade is no observation, but the filter moves on by one bin for each bar that could have been. How far
+surprises usually come, by time of day and behind another one, stands in the row too (`calc/volume/surprises.py`).
 """
 
 import math
@@ -14,8 +15,11 @@ from trading_platform.calc.relative_volume import relative_volume, surprise_z
 from trading_platform.calc.volume import kalman_filter
 from trading_platform.calc.volume.kalman_filter import advance_bin, forecast_variance, observe
 from trading_platform.calc.volume.robust_kalman import CLIP
+from trading_platform.calc.volume.surprises import PARTS_OF_DAY, STIRRED_Z, part_of_day
 
-KEEP_DEVIATION, DEVIATION_NOISE, NOISE, LEVEL, DEVIATION, VAR_LL, VAR_LD, VAR_DD, LIVE_FIELDS = range(9)
+KEEP_DEVIATION, DEVIATION_NOISE, NOISE, LEVEL, DEVIATION, VAR_LL, VAR_LD, VAR_DD, STIRRED, SCALES = range(10)
+LIVE_FIELDS = SCALES + PARTS_OF_DAY + 1
+"""STIRRED and SCALES: what a surprise is divided by behind a bar that surprised, and at each time of day."""
 LIVE_NAMES = (
     "live_keep_deviation",
     "live_deviation_noise",
@@ -25,11 +29,12 @@ LIVE_NAMES = (
     "live_var_ll",
     "live_var_ld",
     "live_var_dd",
+    "live_stirred",
+    *(f"live_scale_{part}" for part in range(PARTS_OF_DAY + 1)),
 )
 
-AT = LIVE_FIELDS
-"""Bucket of the day at which the state stands."""
-FILTER_FIELDS = AT + 1
+AT, FIRST, BINS, CAME, FILTER_FIELDS = range(LIVE_FIELDS, LIVE_FIELDS + 5)
+"""Bucket of the day at which the state stands; the first with a median, and from it to the last; z of the bar at AT."""
 
 _STATE_END = LEVEL + kalman_filter.STATE_FIELDS
 _LEVEL, _DEVIATION = kalman_filter.LEVEL, kalman_filter.DEVIATION
@@ -39,7 +44,12 @@ def filters_at_open(live: Matrix, expected: Matrix) -> Matrix:
     """Return the rows with which `forecast_step` begins the day: a filter stands at its first bucket with a median."""
     filters = np.empty((len(live), FILTER_FIELDS))
     filters[:, :LIVE_FIELDS] = live
-    filters[:, AT] = (expected > 0.0).argmax(axis=1) if expected.shape[1] else 0
+    filters[:, AT:] = 0.0
+    filters[:, CAME] = np.nan
+    if expected.shape[1]:
+        there = expected > 0.0
+        filters[:, FIRST] = filters[:, AT] = there.argmax(axis=1)
+        filters[:, BINS] = expected.shape[1] - there[:, ::-1].argmax(axis=1) - filters[:, FIRST]
     return filters
 
 
@@ -53,9 +63,14 @@ def forecast_step(filter_: Row, bucket: int, volume: float, expected: float) -> 
     if filter_[NOISE] != filter_[NOISE] or not expected > 0.0 or bucket < filter_[AT]:
         return np.nan, np.nan
     state = filter_[LEVEL:_STATE_END]
-    for _ in range(bucket - int(filter_[AT])):
+    steps = bucket - int(filter_[AT])
+    for _ in range(steps):
         advance_bin(state, filter_[KEEP_DEVIATION], filter_[DEVIATION_NOISE])
+    scale = filter_[SCALES + part_of_day(bucket - int(filter_[FIRST]), int(filter_[BINS]))]
+    if steps == 1 and filter_[CAME] > STIRRED_Z:
+        scale *= filter_[STIRRED]
     filter_[AT] = bucket
+    filter_[CAME] = np.nan
     forecast = math.log(expected) + state[_LEVEL] + state[_DEVIATION]
     adjusted = relative_volume(volume, math.exp(forecast))
     if not volume > 0.0:
@@ -63,7 +78,8 @@ def forecast_step(filter_: Row, bucket: int, volume: float, expected: float) -> 
     error = math.log(volume) - forecast
     variance = forecast_variance(state, filter_[NOISE])
     observe(state, error, variance, CLIP)
-    return adjusted, surprise_z(error, variance)
+    filter_[CAME] = surprise_z(error, variance) / scale
+    return adjusted, filter_[CAME]
 
 
 @kernel

@@ -51,7 +51,7 @@ def test_a_filter_goes_on_where_a_state_file_left_it() -> None:
 
 
 def test_a_filter_that_comes_during_the_session_catches_up() -> None:
-    live = {k: np.array([[0.5, 0.1, 0.2, 0.0, 0.4, 0.1, 0.0, 0.1]]) for k in (1, 5)}
+    live = {k: np.array([[0.5, 0.1, 0.2, 0.0, 0.4, 0.1, 0.0, 0.1, *[1.0] * (LIVE_FIELDS - 8)]]) for k in (1, 5)}
     usual = UsualDay(np.full((1, 10), 600.0), np.full((1, 2), 300.0), unknown_days(1))
     tokens, curves = np.array([CASH], np.uint32), {1: np.full((1, 10), 60.0), 5: np.full((1, 2), 300.0)}
     block = BaselineBlock(DAY, tokens, 555, curves, (), usual, live).encode()

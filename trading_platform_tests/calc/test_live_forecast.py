@@ -11,12 +11,14 @@ from trading_platform.calc.live_forecast import AT, LIVE_FIELDS, LIVE_NAMES, fil
 KEEP, STEP, NOISE = 0.8, 0.05, 0.2
 OPEN = (0.1, -0.3, 0.04, 0.01, 0.09)
 CLIP = 2.5
+BEHIND = 1.4  # what a surprise is divided by when the bar before it was one
+BY_TIME = tuple(np.linspace(1.6, 0.7, 17))  # and by time of day
 
 Steps = list[tuple[float, float]]
 
 
 def live(count: int = 1) -> NDArray[np.float64]:
-    return np.tile([KEEP, STEP, NOISE, *OPEN], (count, 1))
+    return np.tile([KEEP, STEP, NOISE, *OPEN, BEHIND, *BY_TIME], (count, 1))
 
 
 def textbook(volumes: list[float], expected: list[float]) -> Steps:
@@ -25,15 +27,19 @@ def textbook(volumes: list[float], expected: list[float]) -> Steps:
     covariance = np.array([[OPEN[2], OPEN[3]], [OPEN[3], OPEN[4]]])
     move, shake, see = np.diag([1.0, KEEP]), np.diag([0.0, STEP]), np.ones(2)
     found: Steps = []
+    last = math.nan
     for k, (volume, usual) in enumerate(zip(volumes, expected, strict=True)):
         if k:
             x, covariance = move @ x, move @ covariance @ move.T + shake
         center, variance = math.log(usual) + see @ x, see @ covariance @ see + NOISE
         if not volume > 0.0:
             found.append((volume / math.exp(center), math.nan))
+            last = math.nan
             continue
         error, spread = math.log(volume) - center, math.sqrt(variance)
-        found.append((volume / math.exp(center), error / spread))
+        part = 1 + math.floor((k - 1) * 16 / (len(volumes) - 1)) if k else 0
+        last = error / spread / BY_TIME[part] / (BEHIND if last > 1.5 else 1.0)
+        found.append((volume / math.exp(center), last))
         gain = covariance @ see / variance
         # of a surprise too great to be taken whole the same share is learnt
         share = min(1.0, CLIP * spread / abs(error))
@@ -57,6 +63,7 @@ def test_every_bar_is_forecast_as_the_textbook_does() -> None:
     found = scanned(list(range(40)), volumes, expected)
     np.testing.assert_allclose(found, textbook(volumes, expected), rtol=1e-10)
     assert abs(found[3, 1]) > CLIP
+    assert (found[:-1, 1] > 1.5).sum() > 2
     assert found[9, 0] == 0.0
 
 

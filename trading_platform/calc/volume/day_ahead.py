@@ -2,7 +2,8 @@
 
 Of each symbol the panel, or the filter alone where that was better on the last third of these sessions, fitted on those
 before. How far both missed there gives the bands. The filter that goes on from here bar by bar (its level wanders, as
-one bin ahead serves best) starts at the forecast itself: how sure it is of that is all it takes from the past.
+one bin ahead serves best) starts at the forecast itself: how sure it is of that is all it takes from the past, and how
+far the judged sessions would have surprised it.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from trading_platform.calc.volume.day_panel import panel_day_ahead
 from trading_platform.calc.volume.day_profile import common_profile
 from trading_platform.calc.volume.panel_forecast import blocks_of
 from trading_platform.calc.volume.robust_kalman import fit_robust, run_robust, state_after
+from trading_platform.calc.volume.surprises import surprise_scales
 from trading_platform.calc.volume.walk_forward import Mask, panel_wins
 
 Cube = NDArray[np.float64]
@@ -60,6 +62,8 @@ def forecast_day(logs: Cube, *, with_filters: bool) -> DayAhead:
         ahead[rest] = _alone(logs, sessions, rest, fitted)[0][:, 0]
     mean_factor = bands.mean * _mean_over_band(logs[:, known:], errors, bands.mean)
     filters = _filters(logs, fitted) if with_filters else None
+    if filters is not None:
+        _scale_surprises(filters, errors)
     return DayAhead(np.exp(ahead), mean_factor, bands.quantiles, by_panel, filters)
 
 
@@ -123,3 +127,19 @@ def _filters(logs: Cube, fitted: Table) -> Table:
         for place, field in _SURE:
             filters[block, place] = state[:, field]
     return filters
+
+
+def _scale_surprises(filters: Table, errors: Cube) -> None:
+    """Fill in how far surprises usually come, from sessions whose bars missed their forecasts by `errors`, in logs."""
+    filters[:, live.STIRRED :] = 1.0
+    found = np.full(errors.shape, np.nan)
+    level = np.ones((len(errors), errors.shape[2]))
+    for session in range(errors.shape[1]):
+        bars = np.argwhere(~np.isnan(errors[:, session]))
+        row, bucket = bars[:, 0], bars[:, 1]
+        volumes = np.exp(errors[row, session, bucket])
+        read = live.forecast_scan(bars, volumes, level, live.filters_at_open(filters, level))
+        found[row, session, bucket] = read[:, 1]
+    scales = surprise_scales(found)
+    filters[:, live.STIRRED] = scales.stirred
+    filters[:, live.SCALES :] = scales.by_symbol[:, None] * scales.by_part
