@@ -46,7 +46,11 @@ VOLUME_FIELDS = (
     Column("rvol_cum", pl.Float64, "Traded since the open over the median of that at the same minute."),
     Column("tradingview_rvol", pl.Float64, "The same over the mean of ten sessions, as TradingView; five-minute bars."),
     Column("rvol_adjusted", pl.Float64, "Volume of the bar over its forecast one bar ahead; null without a model."),
-    Column("surprise_z", pl.Float64, "How far log volume lies beyond that forecast; above 2 in 3 of 100 bars; null without a model."),
+    Column(
+        "surprise_z",
+        pl.Float64,
+        "How far log volume lies beyond that forecast; above 2 in 3 of 100 bars; null without a model.",
+    ),
     Column("eod_projection", pl.Float64, "Volume that the day will have, auctions included."),
     Column("eod_ratio", pl.Float64, "That over the median volume of a day."),
     Column("participation", pl.Float64, "Share of the median day's volume that is traded so far."),

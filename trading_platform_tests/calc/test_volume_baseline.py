@@ -130,7 +130,10 @@ def _with_usual(**arrays: np.ndarray) -> BaselineBlock:
         (_with_usual(cumulative=np.zeros((2, 374))), "cumulative of baselines of .* has another layout"),
         (_with_usual(tradingview_mean=np.zeros((1, 75))), "tradingview_mean of baselines"),
         (_with_usual(day=np.zeros((2, 3))), "day of baselines"),
-        (dataclasses.replace(block(), live={1: np.zeros((2, LIVE_FIELDS)), 5: np.zeros((2, 7))}), "live_5 of baselines"),
+        (
+            dataclasses.replace(block(), live={1: np.zeros((2, LIVE_FIELDS)), 5: np.zeros((2, 7))}),
+            "live_5 of baselines",
+        ),
     ],
 )
 def test_a_block_that_fits_no_day_is_refused(made: BaselineBlock, words: str) -> None:
