@@ -72,6 +72,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         _stop_server(tmp_path)
 
 
+@pytest.mark.timeout(900)
 def test_the_commands_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_folder(tmp_path)
     reader = Reader(tmp_path, monkeypatch)

@@ -14,7 +14,7 @@ from trading_platform_tests.browser.small_platform import SESSION, small_platfor
 
 GROUPS = ("reference", "market_data", "volume", "indicators", "patterns", "operations")
 PICTURES = os.environ.get("SCREENSHOTS")
-LONG = 120_000
+LONG = 240_000
 """Milliseconds: a run starts an interpreter, and the machine may be busy."""
 
 ZOOM_OUT = 4

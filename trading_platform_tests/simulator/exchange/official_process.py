@@ -38,7 +38,7 @@ class OfficialTicker:
         self.wait_until(lambda: len(self.of(event, since)) >= count)
         return self.of(event, since)[count - 1]
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 180.0) -> None:
         begun = elapsed_ns()
         while not condition():
             assert elapsed_ns() - begun < seconds * NS_PER_SECOND, f"it did not happen; {self.events[-3:]}"

@@ -73,7 +73,7 @@ def test_modes_are_switched_and_each_packet_length_is_sent() -> None:
         [1.0, "set_mode", ["ltp", [STOCK, INDEX]]],
         [1.5, "unsubscribe", [[STOCK]]],
     ]
-    options = Options(at_second=START + 600, speed=60.0, pace=Pace(packets_per_second=1))
+    options = Options(at_second=START + 600, speed=20.0, pace=Pace(packets_per_second=1))
     with running(options) as exchange, official(exchange, calls) as client:
         client.wait("connect")
         client.wait_until(lambda: "unsubscribe 1" in sockets(exchange)[0]["asked_last"])
