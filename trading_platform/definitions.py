@@ -12,6 +12,7 @@ from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_operations import OPERATIONS
 from trading_platform.orchestration.asset_patterns import patterns
 from trading_platform.orchestration.asset_reference import instruments, subscription_universe
+from trading_platform.orchestration.asset_straddles import straddle_volumes
 from trading_platform.orchestration.asset_streams import STREAMS
 from trading_platform.orchestration.asset_ticks import ticks, ticks_match_the_journal
 from trading_platform.orchestration.asset_volume import volume_baselines
@@ -49,6 +50,7 @@ ASSETS = (
     minute_bars,
     volume_baselines,
     volume_profiles,
+    straddle_volumes,
     indicator_seeds,
     indicator_snapshots,
     patterns,
@@ -63,6 +65,7 @@ CHECKS = (
     checks.baselines_are_known,
     *BASELINE_CHECKS,
     checks.profiles_are_sound,
+    checks.straddles_are_sound,
     checks.seeds_are_warm,
     checks.snapshots_match_bars,
     checks.signals_are_sound,

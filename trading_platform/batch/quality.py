@@ -202,6 +202,20 @@ def profiles_sound(rows: pl.DataFrame, bars: pl.DataFrame) -> Finding:
     return Finding(finding.passed and not elsewhere, facts, only_warns=finding.passed)
 
 
+def straddles_sound(rows: pl.DataFrame) -> Finding:
+    """Refuse totals that fall, are negative or stand twice; a session in which no strike traded has none."""
+    by = ["exchange", "underlying"]
+    step = pl.col("underlying_straddle_volume").diff().over([*by, "expiry"], order_by="start")
+    return _faults(
+        rows,
+        {
+            "totals that fall": (step < 0).fill_null(value=False),
+            "negative or unknown totals": ~(pl.col("underlying_straddle_volume") >= 0).fill_null(value=False),
+            "duplicate rows": pl.struct(*by, "start").is_duplicated(),
+        },
+    )
+
+
 def _faults(rows: pl.DataFrame, rules: Mapping[str, pl.Expr]) -> Finding:
     counts = rows.select(broken.sum().alias(name) for name, broken in rules.items()).row(0, named=True)
     facts: dict[str, Fact] = {"rows": rows.height, **{name: int(count or 0) for name, count in counts.items()}}

@@ -2,6 +2,9 @@
 
 import polars as pl
 
+from trading_platform.market.session_kinds import PhaseKind
+from trading_platform.wire.lake_tables import STRADDLE_VOLUMES
+
 LEG = ("underlying", "expiry", "strike", "leg")
 TOTALS = "underlying_straddle_volume"
 
@@ -35,6 +38,18 @@ def legs_of_symbols(symbols: pl.Series) -> pl.DataFrame:
     return found.select(
         "symbol", "underlying", expiry.alias("expiry"), pl.col("strike").cast(pl.Float64), "leg"
     ).drop_nulls("expiry")
+
+
+def straddle_rows(bars: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of table `straddle_volumes` of a session from its minute bars and its dump."""
+    legs = instruments.filter(pl.col("instrument_type").is_in(["CE", "PE"])).select(
+        "token", "exchange", "name", "expiry", "strike", leg="instrument_type"
+    )
+    traded = bars.filter(pl.col("kind") == int(PhaseKind.CONTINUOUS)).join(legs, on="token")
+    # names of two exchanges are apart
+    keyed = traded.with_columns(underlying=pl.struct("exchange", "name"))
+    totals = straddle_totals(keyed.select("session", *LEG, "start", "volume"))
+    return totals.unnest("underlying").rename({"name": "underlying"}).select(list(STRADDLE_VOLUMES.schema))
 
 
 def straddle_totals(bars: pl.DataFrame) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from trading_platform.batch.quality import (
     seeds_sound,
     signals_sound,
     snapshots_sound,
+    straddles_sound,
     universe_sound,
 )
 from trading_platform.errors import MissingInput
@@ -24,6 +25,7 @@ from trading_platform.orchestration.asset_indicators import indicator_seeds, ind
 from trading_platform.orchestration.asset_market_data import minute_bars
 from trading_platform.orchestration.asset_patterns import patterns
 from trading_platform.orchestration.asset_reference import instruments, subscription_universe
+from trading_platform.orchestration.asset_straddles import straddle_volumes
 from trading_platform.orchestration.asset_volume import volume_baselines
 from trading_platform.orchestration.asset_volume_profiles import volume_profiles
 from trading_platform.orchestration.context import run_sessions
@@ -37,6 +39,7 @@ from trading_platform.wire.lake_tables import (
     INSTRUMENTS,
     MINUTE_BARS,
     PATTERNS,
+    STRADDLE_VOLUMES,
     SUBSCRIPTION_UNIVERSE,
     VOLUME_BASELINES,
     VOLUME_PROFILES,
@@ -104,6 +107,16 @@ def profiles_are_sound(context: dg.AssetCheckExecutionContext, lake: LakeResourc
         lake,
         lambda store, day: profiles_sound(_rows(store, VOLUME_PROFILES, day), _rows(store, MINUTE_BARS, day)),
     )
+
+
+@dg.asset_check(
+    asset=straddle_volumes,
+    partitions_def=SESSIONS,
+    description="Totals of an underlying never fall during a session, and each minute has one.",
+)
+def straddles_are_sound(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    """Judge the straddle volumes of the session; one in which no strike traded is sound."""
+    return _judge(context, lake, lambda store, day: straddles_sound(_rows_or_none(store, STRADDLE_VOLUMES, day)))
 
 
 @dg.asset_check(

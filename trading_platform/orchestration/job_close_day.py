@@ -57,6 +57,7 @@ def close_day_job(
             lambda: recompute(context, launcher, session, journals=journals, redis_manager=redis_manager),
         )
         steps.do("volume profiles", lambda: launcher.materialise(context, ("volume_profiles",), session, session))
+        steps.do("straddle volumes", lambda: launcher.materialise(context, ("straddle_volumes",), session, session))
         if config.backup:
             steps.do("backup", lambda: _back_up(context, settings, redis_manager))
         steps.end()

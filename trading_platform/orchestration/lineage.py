@@ -47,6 +47,13 @@ COLUMN_SOURCES: Mapping[str, Mapping[str, Sources]] = {
         **dict.fromkeys(("ib_high", "ib_low", "high", "low"), (*_from("ticks", "last_price"), *_RANGE)),
         **dict.fromkeys(("row_ticks", "day_atr"), _RANGE),
     },
+    "straddle_volumes": {
+        "exchange": _from("instruments", "exchange"),
+        "underlying": _from("instruments", "name"),
+        "expiry": _from("instruments", "expiry"),
+        "start": _from("minute_bars", "start"),
+        "underlying_straddle_volume": _from("minute_bars", "volume"),
+    },
     "indicator_seeds": {
         **_same("instruments", "token", "symbol"),
         "bars_used": _from("minute_bars", "start"),

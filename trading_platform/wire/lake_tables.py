@@ -26,7 +26,7 @@ from trading_platform.wire.lake_columns import (
 )
 from trading_platform.wire.lake_history import BACKFILL_ACCOUNT, HISTORICAL_BARS, TICKS
 from trading_platform.wire.lake_profiles import VOLUME_PROFILES
-from trading_platform.wire.lake_volume import VOLUME_BASELINES, VOLUME_FIELDS
+from trading_platform.wire.lake_volume import STRADDLE_VOLUMES, VOLUME_BASELINES, VOLUME_FIELDS
 
 __all__ = [
     "BACKFILL_ACCOUNT",
@@ -39,6 +39,7 @@ __all__ = [
     "MOMENT",
     "PATTERNS",
     "SESSION",
+    "STRADDLE_VOLUMES",
     "SUBSCRIPTION_UNIVERSE",
     "TABLES",
     "TICKS",
@@ -193,6 +194,7 @@ TABLES: Mapping[str, Table] = {
         MINUTE_BARS,
         VOLUME_BASELINES,
         VOLUME_PROFILES,
+        STRADDLE_VOLUMES,
         INDICATOR_SEEDS,
         INDICATOR_SNAPSHOTS,
         PATTERNS,

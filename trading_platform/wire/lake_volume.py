@@ -2,7 +2,17 @@
 
 import polars as pl
 
-from trading_platform.wire.lake_columns import BASELINE, INTERVAL, SESSION_COLUMN, SYMBOL, TOKEN, Column, Table
+from trading_platform.wire.lake_columns import (
+    BASELINE,
+    EXCHANGE,
+    INTERVAL,
+    SESSION_COLUMN,
+    START,
+    SYMBOL,
+    TOKEN,
+    Column,
+    Table,
+)
 
 VOLUME_BASELINES = Table(
     "volume_baselines",
@@ -39,6 +49,20 @@ VOLUME_BASELINES = Table(
         Column("model", pl.String, "published_panel, published_filter, median20 (of past sessions) or none."),
         Column("reason", pl.String, "Why the published model does not speak of the instrument; null when it does."),
         Column("filter", pl.List(pl.Float64), "At the first bar: where the filter of bars stands, calc.live_forecast."),
+    ),
+)
+
+STRADDLE_VOLUMES = Table(
+    "straddle_volumes",
+    "What both options of every strike of an underlying's nearest expiry traded since the open.",
+    ("session", "exchange", "underlying", "start"),
+    (
+        SESSION_COLUMN,
+        EXCHANGE,
+        Column("underlying", pl.String, "Name that the options bear."),
+        Column("expiry", pl.Date, "Their last trading day, the nearest that traded in the session."),
+        START,
+        Column("underlying_straddle_volume", pl.Float64, "Of the strikes whose options both traded by its end."),
     ),
 )
 

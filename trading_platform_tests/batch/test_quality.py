@@ -14,6 +14,7 @@ from trading_platform.batch.quality import (
     seeds_sound,
     signals_sound,
     snapshots_sound,
+    straddles_sound,
     universe_sound,
 )
 from trading_platform.batch.reference import choose_universe, stored_day, universe_rows
@@ -22,6 +23,7 @@ from trading_platform.wire.lake_tables import (
     INDICATOR_SEEDS,
     INDICATOR_SNAPSHOTS,
     PATTERNS,
+    STRADDLE_VOLUMES,
     SUBSCRIPTION_UNIVERSE,
     VOLUME_BASELINES,
     Table,
@@ -161,3 +163,20 @@ def test_signals() -> None:
     ]:
         assert broken(signals_sound(rows(PATTERNS, long | change))) == {rule}
     assert broken(signals_sound(rows(PATTERNS, long, long))) == {"duplicate signals"}
+
+
+def test_straddles() -> None:
+    def totals(*values: float | None) -> pl.DataFrame:
+        named = {"exchange": "NFO", "underlying": "NIFTY", "expiry": SESSION}
+        made = [
+            named | {"start": moment(SESSION, 9, 15 + place), "underlying_straddle_volume": value}
+            for place, value in enumerate(values)
+        ]
+        return rows(STRADDLE_VOLUMES, *made)
+
+    assert straddles_sound(totals(1.0, 1.0, 5.0)).passed
+    assert straddles_sound(totals()).passed
+    assert broken(straddles_sound(totals(1.0, 5.0, 4.0))) == {"totals that fall"}
+    assert broken(straddles_sound(totals(1.0, None))) == {"negative or unknown totals"}
+    twice = totals(1.0, 1.0).with_columns(start=pl.lit(moment(SESSION, 9, 15)))
+    assert broken(straddles_sound(twice)) == {"duplicate rows"}
