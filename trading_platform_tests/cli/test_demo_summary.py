@@ -58,6 +58,17 @@ def test_a_failed_check_is_a_problem_and_so_is_one_that_was_never_made() -> None
     assert problems(DAY, ACCOUNT, report, _replayed()) == ["check live_equals_replay was never made"]
 
 
+def test_checks_that_need_a_past_may_warn_on_a_first_day() -> None:
+    report = _report()
+    young = {"passed": False, "severity": "WARN", "facts": {"says": "no session before"}}
+    report["checks"]["volume_baselines:baseline_jump"] = young
+    assert problems(DAY, ACCOUNT, report, _replayed()) == []
+    report["checks"]["volume_baselines:baseline_jump"] = young | {"severity": "ERROR"}
+    assert len(problems(DAY, ACCOUNT, report, _replayed())) == 1
+    report["checks"] |= {"volume_baselines:baseline_jump": young, "volume_baselines:baselines_are_known": young}
+    assert len(problems(DAY, ACCOUNT, report, _replayed())) == 1
+
+
 def test_what_is_wrong_with_the_feed_comes_first() -> None:
     account = dataclasses.replace(ACCOUNT, gaps=1)
     assert problems(DAY, account, _report(), _replayed()) == ["the feed had 1 gaps; its log says why"]

@@ -109,7 +109,12 @@ class Proof:
         self.figures["bars_in_lake"] = sum(rows.values())
         if self.figures["bars_in_lake"] != self.figures["bars_in_files"]:
             self.faults.append(f"the lake holds {self.figures['bars_in_lake']} bars")
-        bad = {name: said["facts"] for name, said in report["checks"].items() if not said["passed"]}
+        bad = {
+            name: said["facts"]
+            for name, said in report["checks"].items()
+            # those that compare with forecasts of days before have none on a first day
+            if not said["passed"] and not (said["severity"] == "WARN" and ":baseline_" in name)
+        }
         self.figures["checks"] = {name: said["passed"] for name, said in report["checks"].items()}
         if bad:
             self.faults.append(f"checks failed: {bad}")
