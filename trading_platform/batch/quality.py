@@ -109,10 +109,12 @@ def _phases(table: SessionTable, session_class: SessionClass, session: date) -> 
 def baselines_sound(rows: pl.DataFrame) -> Finding:
     """Refuse baselines that are not positive, or of which too few are known (a warning).
 
-    Only instruments with at least half of the longest history count: a new contract cannot have a baseline yet.
+    Only instruments with at least half of the longest history count: a new contract cannot have a baseline yet. Nor do
+    those of which rows say that they have none (options): how many of the universe lack one another check tells.
     """
     longest = pl.col("sessions_used").max()
-    established = rows.filter(longest.over("token") * 2 >= longest)
+    served = pl.col("model").is_null() | (pl.col("model") != "none")
+    established = rows.filter((longest.over("token") * 2 >= longest) & served)
     share = established["expected_median"].count() / established.height if established.height else 0.0
     wrong = rows.filter(pl.col("expected_median") <= 0).height
     facts: dict[str, Fact] = {

@@ -100,6 +100,9 @@ def test_baselines() -> None:
     known = [{"token": 1, "bucket_start": b, "expected_median": 5.0, "sessions_used": 20} for b in range(10)]
     young = [{"token": 2, "bucket_start": b, "expected_median": None, "sessions_used": 2} for b in range(10)]
     assert baselines_sound(rows(VOLUME_BASELINES, *known, *young)).passed
+    options = [one | {"token": 3, "expected_median": None, "model": "none"} for one in known]
+    assert baselines_sound(rows(VOLUME_BASELINES, *known, *options)).passed
+    assert not baselines_sound(rows(VOLUME_BASELINES, *options)).passed
     unknown = [one | {"expected_median": None} for one in known]
     assert not baselines_sound(rows(VOLUME_BASELINES, *unknown)).passed
     assert not baselines_sound(rows(VOLUME_BASELINES, *known[:7], *unknown[7:])).passed

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading_platform.calc.kernel import kernel
+from trading_platform.calc.volume.day_profile import medians_along
 
 Cube = NDArray[np.float64]
 Table = NDArray[np.float64]
@@ -102,7 +103,7 @@ def add_markets(parts: list[_Sums]) -> _Sums:
 
 def shown_of(residual: Cube) -> Shown:
     """Gather what residuals (logs less profile) show by themselves."""
-    level = _median_of_session(residual)
+    level = medians_along(residual, 2)
     return Shown(residual, level, _mean_before(level, LEVEL_SESSIONS))
 
 
@@ -145,7 +146,7 @@ def day_features(known: Shown, market: Levels) -> Cube:
     """Return what was known the evening before, shape (symbols, sessions, bins, features)."""
     moved = known.level - known.usual
     bins = known.residual.shape[2]
-    late = _median_of_session(known.residual[:, :, -max(bins // 4, 1) :]) - known.level
+    late = medians_along(known.residual[:, :, -max(bins // 4, 1) :], 2) - known.level
     own_bin = known.residual - known.level[:, :, None]
     left = market.level_count - ~np.isnan(known.level)
     others = np.where(left > 0, (market.level - np.nan_to_num(moved)) / (left + PRIOR_SYMBOLS), 0.0)
@@ -161,12 +162,6 @@ def day_features(known: Shown, market: Levels) -> Cube:
 
 def _stack(columns: tuple[Cube, ...], shape: tuple[int, ...]) -> Cube:
     return np.stack([np.nan_to_num(np.broadcast_to(column, shape)) for column in columns], axis=-1)
-
-
-def _median_of_session(residual: Cube) -> Table:
-    silent = np.all(np.isnan(residual), axis=2)
-    filled = np.where(silent[:, :, None], 0.0, residual)
-    return np.where(silent, np.nan, np.nanmedian(filled, axis=2))
 
 
 def _mean_before(level: Table, sessions: int) -> Table:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from trading_platform.calc.volume.day_profile import common_profile, day_profiles, winsorise
+from trading_platform.calc.volume.day_profile import common_profile, day_profiles, medians_along, winsorise
 from trading_platform_tests.calc.volume.made import made_volumes
 
 
@@ -46,3 +46,12 @@ def test_levels_are_those_of_the_sessions_though_bins_are_missing() -> None:
     np.testing.assert_allclose(profile[0], shape, atol=0.02)
     np.testing.assert_allclose(found[0, [0, 1, 3]], level[[0, 1, 3]], atol=0.03)
     assert np.isnan(found[0, 2])
+
+
+def test_medians_are_those_of_numpy_and_nothing_has_none() -> None:
+    cube = np.random.default_rng(6).standard_normal((3, 4, 7))
+    cube[0, 1, :5] = np.nan
+    for axis in (1, 2):
+        np.testing.assert_array_equal(medians_along(cube, axis), np.nanmedian(cube, axis=axis))
+    cube[2, 3] = np.nan
+    assert np.isnan(medians_along(cube, 2)[2, 3])
