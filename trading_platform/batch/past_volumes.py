@@ -128,14 +128,16 @@ def _stacked(by_session: dict[date, list[_Bars]], listed: _Listed, opens: int | 
         sessions=tuple(days),
         symbols=tuple(listed.symbols[int(token)] for token in tokens),
         first_minute=first,
-        minutes=np.full((*shape, count), np.nan),
-        present=np.zeros((*shape, count), np.bool_),
+        # filled as what was gathered is given up: both whole at once would be too much
+        minutes=np.empty((*shape, count)),
+        present=np.empty((*shape, count), np.bool_),
         opening_auction=np.full(shape, np.nan),
         closing_auction=np.full(shape, np.nan),
         closes=np.full(shape, np.nan),
         whole=np.ones(shape, np.bool_),
     )
     for place, day in enumerate(days):
+        cube.minutes[place], cube.present[place] = np.nan, False
         for bars in by_session.pop(day):
             _fill(cube, place, bars, row_of[np.searchsorted(ascending, bars.token)])
     options = np.array([int(token) in listed.options for token in tokens], np.bool_)

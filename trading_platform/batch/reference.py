@@ -39,7 +39,7 @@ def missing_dump(folder: Path, session: date) -> MissingInput:
     """Return the error that says how to get a dump."""
     return MissingInput(
         f"no instrument dump of {session}: put Kite's file at {folder}/instruments_{session:%Y%m%d}.csv (or .csv.gz); "
-        "today's is fetched by job prepare_day, which starts by itself within five minutes of a trading-platform login"
+        "for today's set TP_KITE_API_KEY, then trading-platform login: job prepare_day fetches it within five minutes"
     )
 
 

@@ -26,6 +26,9 @@ LEAST_TRADED = 0.5
 """Share of its bars that must trade: below, the bars that do trade are not what a forecast of logs speaks of."""
 
 
+PANEL_SYMBOLS = 500
+"""Symbols that are fitted together at most: memory, while the mean of so many tells of the market what all would."""
+
 LIVE_INTERVALS = (1, 5)
 """Lengths whose bars are followed one by one."""
 
@@ -136,8 +139,8 @@ def _forecast(
     quantiles = np.full((len(QUANTILES), *median.shape), np.nan)
     filters = np.full((len(median), LIVE_FIELDS), np.nan)
     server = np.where(np.isnan(median).all(axis=1), int(Server.NONE), int(Server.MEDIAN))
-    rows = np.flatnonzero(reason == int(Reason.SERVED))
-    if len(rows):
+    served = np.flatnonzero(reason == int(Reason.SERVED))
+    for rows in np.array_split(served, -(-len(served) // PANEL_SYMBOLS)) if len(served) else ():
         logs = _logs(minutes, rows, interval)
         traded = np.flatnonzero(~np.isnan(logs).all(axis=(0, 1)))
         here = slice(int(traded[0]), int(traded[-1]) + 1)
@@ -150,7 +153,6 @@ def _forecast(
         server[at] = np.where(ahead.by_panel[fitted], int(Server.PANEL), int(Server.FILTER))
         if ahead.filters is not None:
             filters[at] = ahead.filters[fitted]
-        reason = reason.copy()
         reason[rows[~fitted]] = int(Reason.NO_FIT)
     return Outlook(median, mean, quantiles, server, reason, sessions, past.traded, past.known, filters)
 
