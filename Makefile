@@ -10,8 +10,9 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v >/dev/null 2>
 PYTHON := $(or $(PYTHON),python3)
 ARGS ?=
 SEEDS ?= 200
-# of pytest, twice the cores of a small machine: many tests wait; 0 runs them in one, for a debugger
-PROCESSES ?= 4
+# of pytest, one more than the cores of a small machine: many tests wait; 0 runs them in one, for a debugger
+PROCESSES ?= 3
+KERNEL_TESTS := trading_platform_tests/calc trading_platform_tests/wire
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test format lint types contracts unit bounds checked docs pages screenshots bench torture fuzz kiteconnectjs lock clean
@@ -41,8 +42,9 @@ demo: setup  ## trade a session through everything and open the Dagster UI; ARGS
 test: $(INSTALLED)  ## format, lint, types, import contracts, docs, all tests
 	@# kernels are compiled as they are used and with bounds checks, each on a core, before what takes less
 	$(MAKE) --jobs=2 --output-sync=target setup checked format lint types contracts docs
-	@# the short run beside the long one, which waits a good part of its time and ends last
-	$(MAKE) --jobs=2 bounds unit
+	@# the short run beside the long one, which waits a good part of its time and ends last; what is tested with checks
+	@# is not tested once more without: all other tests use these kernels without checks
+	$(MAKE) --jobs=2 bounds unit ARGS='$(KERNEL_TESTS:%=--ignore=%) $(ARGS)'
 
 format:
 	$(BIN)/ruff format --check .
@@ -56,9 +58,9 @@ types:
 contracts:
 	$(BIN)/lint-imports
 
-# kernels do not check bounds by themselves: their tests run a second time with the checks compiled in
+# kernels do not check bounds by themselves: here their tests run with the checks compiled in
 bounds: checked
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q trading_platform_tests/calc trading_platform_tests/wire
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q $(KERNEL_TESTS)
 
 # compiled once, before all processes of pytest want the same kernels
 checked: $(INSTALLED)
