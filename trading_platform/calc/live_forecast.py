@@ -20,19 +20,6 @@ from trading_platform.calc.volume.surprises import PARTS_OF_DAY, STIRRED_Z, part
 KEEP_DEVIATION, DEVIATION_NOISE, NOISE, LEVEL, DEVIATION, VAR_LL, VAR_LD, VAR_DD, STIRRED, SCALES = range(10)
 LIVE_FIELDS = SCALES + PARTS_OF_DAY + 1
 """STIRRED and SCALES: what a surprise is divided by behind a bar that surprised, and at each time of day."""
-LIVE_NAMES = (
-    "live_keep_deviation",
-    "live_deviation_noise",
-    "live_noise",
-    "live_level",
-    "live_deviation",
-    "live_var_ll",
-    "live_var_ld",
-    "live_var_dd",
-    "live_stirred",
-    *(f"live_scale_{part}" for part in range(PARTS_OF_DAY + 1)),
-)
-
 AT, FIRST, BINS, CAME, FILTER_FIELDS = range(LIVE_FIELDS, LIVE_FIELDS + 5)
 """Bucket of the day at which the state stands; the first with a median, and from it to the last; z of the bar at AT."""
 
@@ -78,7 +65,7 @@ def forecast_step(filter_: Row, bucket: int, volume: float, expected: float) -> 
     error = math.log(volume) - forecast
     variance = forecast_variance(state, filter_[NOISE])
     observe(state, error, variance, CLIP)
-    filter_[CAME] = surprise_z(error, variance) / scale
+    filter_[CAME] = surprise_z(error, variance, scale)
     return adjusted, filter_[CAME]
 
 

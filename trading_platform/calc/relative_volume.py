@@ -83,9 +83,12 @@ def relative_volume(volume: float, expected: float) -> float:
 
 
 @kernel
-def surprise_z(innovation: float, variance: float) -> float:
-    """Return how many of its standard deviations a log volume lies above its forecast; NaN without a variance."""
-    return innovation / math.sqrt(variance) if variance > 0.0 else np.nan
+def surprise_z(innovation: float, variance: float, scale: float) -> float:
+    """Return how far a log volume lies above its forecast, in deviations times `scale`; NaN without a variance.
+
+    `scale` says how far surprises usually come where this one does: see `calc/volume/surprises.py`.
+    """
+    return innovation / (scale * math.sqrt(variance)) if variance > 0.0 else np.nan
 
 
 @kernel

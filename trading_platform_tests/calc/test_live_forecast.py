@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trading_platform.calc.live_forecast import AT, LIVE_FIELDS, LIVE_NAMES, filters_at_open, forecast_scan
+from trading_platform.calc.live_forecast import AT, LIVE_FIELDS, filters_at_open, forecast_scan
 
 KEEP, STEP, NOISE = 0.8, 0.05, 0.2
 OPEN = (0.1, -0.3, 0.04, 0.01, 0.09)
@@ -101,4 +101,3 @@ def test_instruments_have_filters_of_their_own() -> None:
     found = forecast_scan(bars, np.array([50.0, 60.0, 60.0]), curve, filters)
     np.testing.assert_allclose(found[2], textbook([60.0], [100.0])[0], rtol=1e-10)
     assert found[1, 1] != found[2, 1]
-    assert len(LIVE_NAMES) == LIVE_FIELDS

@@ -49,9 +49,9 @@ def test_a_normal_bar_reads_one_and_the_unknown_nothing() -> None:
 
 
 def test_a_surprise_is_measured_in_standard_deviations() -> None:
-    assert surprise_z(0.6, 0.09) == pytest.approx(2.0)
-    assert math.isnan(surprise_z(0.6, 0.0))
-    assert math.isnan(surprise_z(math.nan, 0.09))
+    assert surprise_z(0.6, 0.09, 0.8) == pytest.approx(2.5)
+    assert math.isnan(surprise_z(0.6, 0.0, 1.0))
+    assert math.isnan(surprise_z(math.nan, 0.09, 1.0))
 
 
 @settings(deadline=None)

@@ -139,7 +139,7 @@ def _forecast(
     quantiles = np.full((len(QUANTILES), *median.shape), np.nan)
     filters = np.full((len(median), LIVE_FIELDS), np.nan)
     server = np.where(np.isnan(median).all(axis=1), int(Server.NONE), int(Server.MEDIAN))
-    served = np.flatnonzero(reason == int(Reason.SERVED))
+    served, reason = np.flatnonzero(reason == int(Reason.SERVED)), reason.copy()
     for rows in np.array_split(served, -(-len(served) // PANEL_SYMBOLS)) if len(served) else ():
         logs = _logs(minutes, rows, interval)
         traded = np.flatnonzero(~np.isnan(logs).all(axis=(0, 1)))

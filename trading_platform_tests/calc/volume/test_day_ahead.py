@@ -67,3 +67,28 @@ def test_each_symbol_has_the_model_that_missed_less_on_its_last_third() -> None:
     wanted = gain.sum(axis=(1, 2)) + 10 * 26 * gain.mean() > 0.0
     assert set(wanted.tolist()) == {True, False}
     assert forecast_day(logs, with_filters=False).by_panel.tolist() == wanted.tolist()
+
+
+def test_surprises_are_read_on_the_scale_of_the_time_of_day_they_come_at() -> None:
+    volume = made_volumes(40, 24, 65, shared=0.0)
+    wild = np.random.default_rng(8).standard_normal(volume.shape)
+    wild[:, :, :33] = 0.0
+    filters = forecast_day(np.log(volume) + 1.2 * wild, with_filters=True).filters
+    assert filters is not None
+    scales = filters[:, live.SCALES :].mean(axis=0)
+    assert scales[9:].min() > 1.7 * scales[1:8].max()
+    assert (filters[:, live.STIRRED] >= 1.0).all()
+    # the day behind, made the same way: as few lie above 2 early as late
+    level = np.ones((40, 65))
+    came = np.exp(np.log(made_volumes(40, 25, 65, shared=0.0, seed=5)))[:, -1]
+    usual = np.median(came, axis=0)
+    volumes = came / usual / np.median(came / usual, axis=1, keepdims=True)
+    noise = np.random.default_rng(9).standard_normal(volumes.shape)
+    noise[:, :33] = 0.0
+    bars = np.argwhere(level > 0.0)
+    read = live.forecast_scan(
+        bars, (volumes * np.exp(1.2 * noise)).ravel(), level, live.filters_at_open(filters, level)
+    )
+    high = (read[:, 1] > 2.0).reshape(level.shape)
+    assert 0.005 < high[:, 1:33].mean() < 0.07
+    assert 0.005 < high[:, 33:].mean() < 0.07

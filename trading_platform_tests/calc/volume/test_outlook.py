@@ -1,8 +1,10 @@
 from dataclasses import fields
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from trading_platform.calc.volume import outlook as module
 from trading_platform.calc.volume.outlook import Outlook, Reason, Server, outlooks
 from trading_platform_tests.calc.volume.made import made_volumes
 
@@ -90,3 +92,19 @@ def test_the_same_past_gives_the_same_numbers() -> None:
         for field in fields(Outlook):
             np.testing.assert_array_equal(getattr(again[interval], field.name), getattr(outlook, field.name))
     assert not np.array_equal(looked(made(seed=2))[1].median[GOOD:], FOUND[1].median[GOOD:])
+
+
+def test_more_than_fit_together_are_served_each_part_by_itself_and_in_their_own_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    liquid = VOLUME[:, GOOD:]
+    none = np.zeros(liquid.shape[1], np.bool_)
+    monkeypatch.setattr(module, "PANEL_SYMBOLS", 3)
+    whole = outlooks(liquid, none, LEAST, (1,))[1]
+    # eight are cut into three, three and two
+    for part in (slice(0, 3), slice(3, 6), slice(6, 8)):
+        alone = outlooks(np.ascontiguousarray(liquid[:, part]), none[part], LEAST, (1,))[1]
+        for name in ("median", "mean", "filters", "server"):
+            np.testing.assert_array_equal(getattr(whole, name)[part], getattr(alone, name))
+        np.testing.assert_array_equal(whole.quantiles[:, part], alone.quantiles)
+    assert not np.array_equal(whole.median, FOUND[1].median[GOOD:])
