@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trading_platform.calc.relative_volume import DAY_NAMES, TRADINGVIEW_MINUTES
 from trading_platform.calc.volume import models
-from trading_platform.calc.volume.bands import QUANTILES
+from trading_platform.calc.volume.bands import QUANTILE_NAMES
 from trading_platform.calc.volume.day_ahead import LEAST_SESSIONS
 from trading_platform.calc.volume.outlook import LEAST_TRADED, Outlook, Reason, Server
 from trading_platform.calc.volume_baseline import INTERVALS
@@ -27,7 +27,6 @@ _ADDED = (
     "session", "baseline_version", "avg_volume_20", "avg_volume_55", "avg_price_20", "avg_price_55", "turtle_ready",
 )  # fmt: skip
 """Columns that are the same in all rows, or come from `day_averages`."""
-QUANTILE_NAMES = tuple(f"q{round(100 * share)}" for share in QUANTILES)
 
 
 @dataclass(frozen=True, slots=True)

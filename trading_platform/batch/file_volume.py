@@ -15,6 +15,7 @@ from trading_platform.batch.volume_rows import volume_rows, with_regime
 from trading_platform.calc.relative_volume import FIELD_NAMES, VixRegime
 from trading_platform.calc.volume.outlook import outlooks
 from trading_platform.calc.volume_averages import volume_averages
+from trading_platform.calc.volume_baseline import INTERVALS
 from trading_platform.calc.volume_companions import other_leg
 from trading_platform.calc.volume_history import DayExpectations, expectations
 from trading_platform.market.corporate_actions import CorporateActions
@@ -22,8 +23,6 @@ from trading_platform.market.session_kinds import PhaseKind, VolumeClass
 from trading_platform.market.sessions import SessionClass, SessionTable
 from trading_platform.wire.blocks import content_hash
 
-INTERVALS = (1, 5)
-"""Lengths of bars in minutes, as the engine publishes them."""
 Filters = dict[int, NDArray[np.float64]]
 """Of bars of each length, at the open: rows of LIVE_FIELDS of calc.live_forecast."""
 COLUMNS = (

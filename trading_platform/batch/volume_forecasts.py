@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trading_platform.batch.volume_files import VolumeGrid
 from trading_platform.calc.volume import models
-from trading_platform.calc.volume.bands import QUANTILES
+from trading_platform.calc.volume.bands import QUANTILE_NAMES
 from trading_platform.calc.volume.scores import (
     absolute_log_errors,
     absolute_percentage_errors,
@@ -111,7 +111,7 @@ def _rows(run: Run, model: str, horizon: str, forecast: Cube, actual: Cube) -> p
     ).with_columns(**_bands(run, model, horizon, (symbol, session, bin_)))
 
 
-BAND_COLUMNS = ("expected_mean", *(f"q{round(100 * share)}" for share in QUANTILES))
+BAND_COLUMNS = ("expected_mean", *QUANTILE_NAMES)
 
 
 def _bands(run: Run, model: str, horizon: str, at: tuple[NDArray[np.intp], ...]) -> dict[str, pl.Series]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUANTILES = (0.1, 0.25, 0.75, 0.9)
+QUANTILE_NAMES = ("q10", "q25", "q75", "q90")
 PRIOR_ERRORS = 100.0
 PARTS_OF_DAY = 6
 _GRID = np.linspace(0.005, 0.995, 100)

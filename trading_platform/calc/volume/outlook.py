@@ -17,6 +17,7 @@ from trading_platform.calc.volume.bands import QUANTILES
 from trading_platform.calc.volume.day_ahead import LEAST_SESSIONS, forecast_day
 from trading_platform.calc.volume.models import logs_of
 from trading_platform.calc.volume.panel_forecast import blocks_of
+from trading_platform.calc.volume_baseline import INTERVALS
 from trading_platform.calc.volume_history import Cube, longer_volumes, medians_known
 
 Table = NDArray[np.float64]
@@ -28,9 +29,6 @@ LEAST_TRADED = 0.5
 
 PANEL_SYMBOLS = 500
 """Symbols that are fitted together at most: memory, while the mean of so many tells of the market what all would."""
-
-LIVE_INTERVALS = (1, 5)
-"""Lengths whose bars are followed one by one."""
 
 
 class Server(IntEnum):
@@ -144,7 +142,7 @@ def _forecast(
         logs = _logs(minutes, rows, interval)
         traded = np.flatnonzero(~np.isnan(logs).all(axis=(0, 1)))
         here = slice(int(traded[0]), int(traded[-1]) + 1)
-        ahead = forecast_day(logs[:, :, here], with_filters=interval in LIVE_INTERVALS)
+        ahead = forecast_day(logs[:, :, here], with_filters=interval in INTERVALS)
         fitted = np.asarray(np.isfinite(ahead.median).any(axis=1))
         at = rows[fitted]
         median[at], mean[at], quantiles[:, at] = np.nan, np.nan, np.nan
